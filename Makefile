@@ -1,0 +1,36 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set everything up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check setup clean help
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(STAMP)   ## render the demo conversation and say where the video is
+	$(BIN)/afgen demo
+
+test: $(STAMP)   ## the whole test suite
+	$(BIN)/python -m pytest -n 2
+
+check: $(STAMP)  ## the fast lane: lint, types, layers, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+setup: $(STAMP)  ## make the virtual environment only
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@# Slim images lack libGL: the headless build of the same OpenCV needs none.
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
+		$(BIN)/pip install --quiet --force-reinstall --no-deps 'opencv-contrib-python-headless>=4.11,<4.12'
+	@touch $(STAMP)
+
+clean:           ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out

@@ -1,0 +1,239 @@
+"""The error tree: what went wrong, whether trying again may help, and what to do about it.
+
+    AfgenError
+    +-- InputError            the user's files or options; exit code 2
+    |   +-- MediaError        a recording or picture that cannot be used
+    |   +-- PortraitError     a picture without exactly one usable face
+    |   +-- ConversationError a recording in which the two people cannot be made out
+    |   +-- OptionError       options that contradict each other
+    +-- OutputError           the result cannot be written; exit code 2
+    +-- SetupError            the installation lacks something; exit code 3
+    +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
+    +-- InternalError         a fault of ours; exit code 70
+
+Core errors carry a stable `code`, never an HTTP status; front ends map them in one place.
+"""
+
+from typing import ClassVar
+
+
+class AfgenError(Exception):
+    """Base of all errors raised on purpose. `code` is stable; `hint` says what to do."""
+
+    code: ClassVar[str] = "error"
+    hint: ClassVar[str] = ""
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = hint if hint is not None else self.hint
+
+
+class InputError(AfgenError):
+    """Something the user gave cannot be used."""
+
+    code = "input"
+    exit_code = 2
+
+
+class MediaError(InputError):
+    """A file that is not a usable picture or recording."""
+
+    code = "media"
+
+
+class FileMissingError(MediaError):
+    """No file at that path."""
+
+    code = "file_missing"
+    hint = "Check the path."
+
+
+class FileUnreadableError(MediaError):
+    """The file exists but may not be read, or is a directory."""
+
+    code = "file_unreadable"
+    hint = "Check the file's permissions, and that it is a file and not a folder."
+
+
+class EmptyFileError(MediaError):
+    """The file has no bytes."""
+
+    code = "file_empty"
+    hint = "The file is empty: copy or export it again."
+
+
+class NotMediaError(MediaError):
+    """The bytes are not a picture or recording of any accepted kind."""
+
+    code = "not_media"
+    hint = "Recordings: mp4, mov, mkv, webm, avi, wav, flac, mp3, m4a, ogg. Portraits: jpg, png, webp."
+
+
+class CorruptMediaError(MediaError):
+    """The file starts well and then cannot be decoded."""
+
+    code = "media_corrupt"
+    hint = "The file is damaged or was cut off: export or download it again."
+
+
+class UnsupportedMediaError(MediaError):
+    """A container, codec or protocol that is not on the list of accepted ones."""
+
+    code = "media_unsupported"
+    hint = "Convert it to mp4 (H.264 + AAC), or a wav file for sound."
+
+
+class MediaTooLargeError(MediaError):
+    """More pixels, bytes or seconds than the limits allow."""
+
+    code = "media_too_large"
+    hint = "Scale it down or cut it, or raise the limit."
+
+
+class NoVideoError(MediaError):
+    """A picture stream was needed and there is none."""
+
+    code = "no_video"
+    hint = "Give a recording with a picture, or pass this file as audio."
+
+
+class NoAudioError(MediaError):
+    """Sound was needed and there is none."""
+
+    code = "no_audio"
+    hint = "Give a recording with sound, or pass the sound with --avatar-audio."
+
+
+class SilentAudioError(MediaError):
+    """There is a sound track and nothing can be heard on it."""
+
+    code = "audio_silent"
+    hint = "Check that the microphone was on and the right channel was exported."
+
+
+class MediaTimeoutError(MediaError):
+    """The decoder did not finish within its limits."""
+
+    code = "media_timeout"
+    hint = "The file may be malformed; convert it to mp4 (H.264 + AAC) and try again."
+    retryable = True
+
+
+class PortraitError(InputError):
+    """The portrait cannot be animated."""
+
+    code = "portrait"
+
+
+class NoFaceError(PortraitError):
+    """No human face was found."""
+
+    code = "no_face"
+    hint = "Use a picture in which one face is clearly visible and looks roughly at the camera."
+
+
+class SeveralFacesError(PortraitError):
+    """More than one face was found."""
+
+    code = "several_faces"
+    hint = "Crop the picture to the person who is to be animated."
+
+
+class FaceTooSmallError(PortraitError):
+    """The face has too few pixels."""
+
+    code = "face_too_small"
+    hint = "Use a larger picture, or crop closer: the face should be at least 64 pixels wide."
+
+
+class FaceTurnedAwayError(PortraitError):
+    """The face is turned too far from the camera."""
+
+    code = "face_turned_away"
+    hint = "Use a picture in which the person looks roughly at the camera."
+
+
+class ConversationError(InputError):
+    """The two people of the recording cannot be made out."""
+
+    code = "conversation"
+
+
+class NoPersonError(ConversationError):
+    """A person was asked for whom the recording does not show or let hear."""
+
+    code = "no_person"
+    hint = "Run `afgen inspect` on the recording to see what was found."
+
+
+class AmbiguousRolesError(ConversationError):
+    """It is unclear which person the avatar is to be."""
+
+    code = "roles_ambiguous"
+    hint = "Say who the avatar is with --avatar left|right|first|second."
+
+
+class OptionError(InputError):
+    """Options that contradict each other or are out of range."""
+
+    code = "option"
+    hint = "See --help."
+
+
+class OutputError(AfgenError):
+    """The result cannot be written."""
+
+    code = "output"
+    exit_code = 2
+
+
+class OutputUnwritableError(OutputError):
+    """The place for the result does not exist or may not be written."""
+
+    code = "output_unwritable"
+    hint = "Choose another place for the result, or make the folder writable."
+
+
+class DiskFullError(OutputError):
+    """The disk filled up while writing."""
+
+    code = "disk_full"
+    hint = "Free some space and run the command again with --resume."
+    retryable = True
+
+
+class SetupError(AfgenError):
+    """The installation lacks something."""
+
+    code = "setup"
+    hint = "Run `afgen doctor`."
+    exit_code = 3
+
+
+class WeightsError(AfgenError):
+    """Weights are missing, damaged, or do not fit the model."""
+
+    code = "weights"
+    exit_code = 3
+
+
+class WeightsMissingError(WeightsError):
+    """No weights are installed for this preset."""
+
+    code = "weights_missing"
+
+
+class WeightsMismatchError(WeightsError):
+    """The weights' hash or keys are not those of the model."""
+
+    code = "weights_mismatch"
+
+
+class InternalError(AfgenError):
+    """A fault of ours."""
+
+    code = "internal"
+    hint = "Please report this with the command and its output."

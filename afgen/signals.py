@@ -1,0 +1,85 @@
+"""The values that flow through a render, with their shapes and units.
+
+Shape letters: H height, W width, C = 3 colour channels in RGB order, T frames at 25 Hz, S samples at
+16 kHz, D motion dimensions, A audio feature dimensions, N = 478 face landmarks.
+All pictures are uint8 RGB. Everything here is frozen: a stage makes new values, it changes none.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A still picture of one face, upright, at its own resolution."""
+
+    image_HWC: Image
+    sha256: str  # of the file's bytes, for the report
+    name: str = "portrait"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceView:
+    """One face in one frame, as tracked.
+
+    `landmarks_N3` are pixels of `image_HWC` (x right, y down, z away from the camera, same scale).
+    """
+
+    frame: int
+    image_HWC: Image
+    landmarks_N3: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One person over a whole recording. A missing side is None, never invented.
+
+    `motion_TD` is the autoencoder's motion of each frame; where `present_T` is false the face was
+    not seen and the row is the last one seen (zeros before the first).
+    """
+
+    audio_S: Floats | None = None  # 16 kHz mono in [-1, 1]
+    motion_TD: Floats | None = None
+    present_T: Flags | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The two sides of a recording on one clock of `frames` frames."""
+
+    frames: int
+    avatar: Track
+    user: Track
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What one block of frames is generated from. None is the null condition of training."""
+
+    start_frame: int
+    frames: int
+    avatar_audio_TA: Floats | None
+    user_audio_TA: Floats | None
+    user_motion_TD: Floats | None
+
+
+@dataclass(frozen=True, slots=True)
+class MotionBlock:
+    """Generated motion of consecutive frames."""
+
+    start_frame: int
+    motion_TD: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Decoded pictures of consecutive frames."""
+
+    start_frame: int
+    images_THWC: Image
