@@ -9,7 +9,7 @@ Shape letters: H height, W width, C = 3 RGB channels, N = 478 landmarks.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,11 @@ from afgen.signals import Floats, Image
 
 LANDMARKS = 478
 DETECTOR_INPUT_PX = 192  # side of the full-range detector's own picture
+MIN_WINDOW_PX = 96  # a smaller part of a picture holds no usable face
+BYSTANDER = 0.3  # of the largest face: below it, a face of a portrait does not count
 REGION_MARGIN = 1.5  # mesh region over face box, as the mesh network was trained
+
+Point = tuple[float, float]
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners, in the picture left and right
 _MESH_GRAPH = """
@@ -61,15 +65,34 @@ class Box:
     @property
     def size(self) -> float:
         """Side of the square of the same area."""
-        return math.sqrt(max(self.width * self.height, 0.0))
+        return math.sqrt(self.area)
+
+    @property
+    def area(self) -> float:
+        """Square pixels."""
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    def shared(self, other: "Box") -> float:
+        """Square pixels both cover."""
+        wide = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        high = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        return max(wide, 0.0) * max(high, 0.0)
 
     def iou(self, other: "Box") -> float:
         """Area shared over area covered, 0..1."""
-        wide = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
-        high = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
-        shared = max(wide, 0.0) * max(high, 0.0)
-        covered = self.width * self.height + other.width * other.height - shared
+        shared = self.shared(other)
+        covered = self.area + other.area - shared
         return shared / covered if covered > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of whole pixels to search; it may reach beyond the picture."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +131,15 @@ def box_of(landmarks_N3: Floats) -> Box:
 
 def region_of(landmarks_N3: Floats) -> Region:
     """Where to look for this face in the next frame: its box, turned so that the eyes lie level."""
-    return _region(box_of(landmarks_N3), landmarks_N3[_RIGHT_EYE, :2], landmarks_N3[_LEFT_EYE, :2])
+    right_eye, left_eye = landmarks_N3[_RIGHT_EYE], landmarks_N3[_LEFT_EYE]
+    return _region(
+        box_of(landmarks_N3),
+        (float(right_eye[0]), float(right_eye[1])),
+        (float(left_eye[0]), float(left_eye[1])),
+    )
 
 
-def _region(box: Box, right_eye: Sequence[float], left_eye: Sequence[float]) -> Region:
+def _region(box: Box, right_eye: Point, left_eye: Point) -> Region:
     rotation = math.atan2(left_eye[1] - right_eye[1], left_eye[0] - right_eye[0])
     return Region(*box.centre, REGION_MARGIN * max(box.width, box.height), rotation)
 
@@ -124,47 +152,48 @@ class FaceDetector:
             min_detection_confidence=min_score, model_selection=1
         )
 
-    def detect(self, image_HWC: Image, *, smallest: float | None = None) -> list[Detection]:
+    def detect(
+        self, image_HWC: Image, windows: Iterable[Window] | None = None, *, whole: bool = True
+    ) -> list[Detection]:
         """Faces in a picture (H, W, 3), most certain first.
 
-        The network sees the picture at 192 px, where faces under about a tenth of the side vanish.
-        `smallest` (a fraction of the shorter side) adds tiles small enough to find faces of that
-        size.
+        The network sees a picture at 192 px, where faces under about a tenth of the side vanish
+        and faces that touch the border are doubted: `windows` (see `search_windows`) are parts of
+        the picture, or surroundings of it, to look into as well as (`whole`) the picture.
         """
         height, width = image_HWC.shape[:2]
-        found = self._in_window(image_HWC, 0, 0, width, height)
-        if smallest is not None:
-            for window in _tiles(width, height, smallest):
-                found += self._in_window(image_HWC, *window)
+        views = [Window(0, 0, width, height)] if whole else []
+        found: list[Detection] = []
+        for window in [*views, *(windows or ())]:
+            answer = self._graph.process(_seen_through(image_HWC, window))
+            found += [_detection(face, window) for face in answer.detections or ()]
         return _without_doubles(found)
 
     def close(self) -> None:
         """Release the network."""
         self._graph.close()
 
-    def _in_window(
-        self, image_HWC: Image, left: int, top: int, width: int, height: int
-    ) -> list[Detection]:
-        window: Image = image_HWC[top : top + height, left : left + width]
-        scale = DETECTOR_INPUT_PX / max(width, height)
-        if scale < 1.0:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            window = cv2.resize(window, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        answer = self._graph.process(np.ascontiguousarray(window))
-        return [_detection(found, left, top, width, height) for found in answer.detections or ()]
 
+def search_windows(width: int, height: int, smallest: float) -> list[Window]:
+    """Where to look for faces down to `smallest` of the picture's shorter side, coarse to fine.
 
-def _tiles(width: int, height: int, smallest: float) -> Iterator[tuple[int, int, int, int]]:
-    """Overlapping squares of halving side, until a face of `smallest` fills a seventh of one."""
+    First the picture with a border around it, for faces that fill it; then overlapping squares of
+    halving side until a face of that size covers a seventh of one.
+    """
     shorter = min(width, height)
+    border = round(0.3 * shorter)
+    windows = [Window(-border, -border, width + 2 * border, height + 2 * border)]
     side = shorter if max(width, height) > 1.2 * shorter else round(shorter / 1.6)
-    while True:
-        for top in _starts(height, side):
-            for left in _starts(width, side):
-                yield left, top, side, side
-        if side * 0.14 <= smallest * shorter or side <= DETECTOR_INPUT_PX // 2:
-            return
+    while side >= MIN_WINDOW_PX:
+        windows += [
+            Window(left, top, side, side)
+            for top in _starts(height, side)
+            for left in _starts(width, side)
+        ]
+        if side * 0.14 <= smallest * shorter:
+            break
         side = round(side / 2)
+    return windows
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -173,17 +202,40 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
 
 
-def _detection(found: Any, left: int, top: int, width: int, height: int) -> Detection:
+def _seen_through(image_HWC: Image, window: Window) -> Image:
+    """The part of the picture in the window, no larger than the network can use.
+
+    Where the window reaches over the border, the border is repeated.
+    """
+    height, width = image_HWC.shape[:2]
+    left, top = max(window.left, 0), max(window.top, 0)
+    right, bottom = min(window.left + window.width, width), min(window.top + window.height, height)
+    scale = min(1.0, DETECTOR_INPUT_PX / max(window.width, window.height))
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    inside = cv2.resize(image_HWC[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+    around = (
+        round((top - window.top) * scale),
+        round((window.top + window.height - bottom) * scale),
+        round((left - window.left) * scale),
+        round((window.left + window.width - right) * scale),
+    )
+    if any(around):
+        inside = cv2.copyMakeBorder(inside, *around, cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(inside, dtype=np.uint8)
+
+
+def _detection(found: Any, window: Window) -> Detection:
     where = found.location_data
     relative = where.relative_bounding_box
     box = Box(
-        left + relative.xmin * width,
-        top + relative.ymin * height,
-        relative.width * width,
-        relative.height * height,
+        window.left + relative.xmin * window.width,
+        window.top + relative.ymin * window.height,
+        relative.width * window.width,
+        relative.height * window.height,
     )
     right_eye, left_eye = (
-        (left + point.x * width, top + point.y * height) for point in where.relative_keypoints[:2]
+        (window.left + point.x * window.width, window.top + point.y * window.height)
+        for point in where.relative_keypoints[:2]
     )
     return Detection(box, _region(box, right_eye, left_eye), float(found.score[0]))
 
@@ -192,14 +244,14 @@ def _without_doubles(found: list[Detection]) -> list[Detection]:
     """Each face once, the most certain sighting of it."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda one: -one.score):
-        if not any(_same_face(candidate.box, other.box) for other in kept):
+        if not any(same_face(candidate.box, other.box) for other in kept):
             kept.append(candidate)
     return kept
 
 
-def _same_face(one: Box, other: Box) -> bool:
-    apart = math.dist(one.centre, other.centre)
-    return one.iou(other) > 0.3 or apart < 0.35 * min(one.size, other.size)
+def same_face(one: Box, other: Box) -> bool:
+    """Whether two boxes are sightings of one face: much shared, or one inside the other."""
+    return one.iou(other) > 0.3 or one.shared(other) > 0.6 * min(one.area, other.area)
 
 
 class FaceMesh:
@@ -253,10 +305,26 @@ def _crop_around(image_HWC: Image, region: Region) -> tuple[Image, int, int]:
     return np.ascontiguousarray(image_HWC[top:bottom, left:right]), left, top
 
 
+def settle(mesh: FaceMesh, image_HWC: Image, seen: Detection) -> Face | None:
+    """The mesh of a detection, or None if the mesh network sees no face there.
+
+    A second look from the first mesh's own region takes out the detector's coarse box.
+    """
+    first_N3 = mesh.place(image_HWC, seen.region)
+    if first_N3 is None:
+        return None
+    landmarks_N3 = mesh.place(image_HWC, region_of(first_N3))
+    if landmarks_N3 is None:
+        return None
+    box = box_of(landmarks_N3)
+    agree = 0.4 < box.size / max(seen.box.size, 1e-6) < 2.5 and same_face(box, seen.box)
+    return Face(landmarks_N3, box, seen.score) if agree else None
+
+
 class FaceLandmarker:
     """One picture in, every face of it with its mesh out. Remembers nothing between pictures."""
 
-    def __init__(self, *, min_score: float = 0.5, smallest: float | None = 0.05) -> None:
+    def __init__(self, *, min_score: float = 0.5, smallest: float = 0.05) -> None:
         """`smallest` is the smallest face looked for, a fraction of the picture's shorter side."""
         self._smallest = smallest
         self._detector = FaceDetector(min_score)
@@ -264,20 +332,14 @@ class FaceLandmarker:
 
     def __call__(self, image_HWC: Image) -> list[Face]:
         """Faces of a uint8 RGB picture (H, W, 3), largest first."""
+        height, width = image_HWC.shape[:2]
+        windows = search_windows(width, height, self._smallest)
         faces: list[Face] = []
-        for seen in self._detector.detect(image_HWC, smallest=self._smallest):
-            landmarks_N3 = self._settle(image_HWC, seen.region)
-            if landmarks_N3 is None:
-                continue
-            box = box_of(landmarks_N3)
-            if not any(_same_face(box, other.box) for other in faces):
-                faces.append(Face(landmarks_N3, box, seen.score))
+        for seen in self._detector.detect(image_HWC, windows):
+            face = settle(self._mesh, image_HWC, seen)
+            if face is not None and not any(same_face(face.box, other.box) for other in faces):
+                faces.append(face)
         return sorted(faces, key=lambda face: -face.box.size)
-
-    def _settle(self, image_HWC: Image, region: Region) -> Floats | None:
-        """A second look from the first mesh's own region takes out the detector's coarse box."""
-        first = self._mesh.place(image_HWC, region)
-        return None if first is None else self._mesh.place(image_HWC, region_of(first))
 
     def close(self) -> None:
         """Release both networks."""
@@ -301,10 +363,11 @@ def landmarks_of_portrait(image_HWC: Image) -> list[Face]:
 
     A drawn face may convince the detector less than a photographed one, so where nothing is found
     the search is repeated with a lower threshold; the mesh has the last word on what is a face.
+    Faces far smaller than the largest are bystanders, prints and the like, and left out.
     """
     for min_score in (0.5, 0.3):
         with FaceLandmarker(min_score=min_score) as landmarker:
             faces = landmarker(image_HWC)
         if faces:
-            return faces
+            return [face for face in faces if face.box.size > BYSTANDER * faces[0].box.size]
     return []
