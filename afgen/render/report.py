@@ -1,0 +1,82 @@
+"""The report beside every video: what went in, what was understood, and how to make it again."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from afgen.errors import CorruptMediaError, FileMissingError, OptionError
+from afgen.render.settings import RenderSettings, Sources
+
+VERSIONED = ("afgen", "torch", "numpy", "mediapipe", "numba", "opencv-contrib-python")
+
+
+class Report(BaseModel):
+    """Everything needed to repeat a render bit for bit on the same machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: Sources
+    settings: RenderSettings
+    inputs_sha256: dict[str, str]
+    weights_sha256: dict[str, str]
+    weights_licence: str
+    versions: dict[str, str]
+    frames: int
+    output_sha256: str
+    understanding: dict[str, Any]
+    speed: dict[str, float]
+    warnings: list[str]
+
+    def save(self, path: Path) -> None:
+        """Write as indented JSON."""
+        path.write_text(self.model_dump_json(indent=2) + "\n")
+
+
+def load_report(path: Path) -> Report:
+    """Read a report. Raises FileMissingError or OptionError."""
+    try:
+        return Report.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        raise FileMissingError(f"no report at {path}") from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise OptionError(
+            f"{path} is not a render report",
+            hint="Give the .json file that `afgen render` wrote beside a video.",
+        ) from error
+
+
+def check_unchanged(report: Report) -> None:
+    """Raise CorruptMediaError when an input is no longer the file the report was made from."""
+    for role, path in report.sources.files.items():
+        if sha256_of(path) != report.inputs_sha256[role]:
+            raise CorruptMediaError(
+                f"{path} is not the {role} this report was made from",
+                hint="Restore the file, or run `afgen render` anew without --from.",
+            )
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes. Raises FileMissingError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise FileMissingError(f"{path} does not exist") from None
+
+
+def fingerprint(*parts: BaseModel | dict[str, Any]) -> str:
+    """One hash over settings and inputs: a half-made render may go on only where this is equal."""
+    plain = [
+        part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts
+    ]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes the picture."""
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}

@@ -1,0 +1,76 @@
+"""Everything a user can ask of a render, as one frozen, checked value.
+
+The same value is read by the command line, the report of a finished render and a job: whatever is
+not in here does not change the picture.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+AvatarSide = Literal["auto", "left", "right", "first", "second"]
+Layout = Literal["avatar", "side-by-side"]
+Sound = Literal["both", "avatar", "none"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sources(_Strict):
+    """The files of one render. Either `conversation`, or the two sides given apart."""
+
+    portrait: Path
+    conversation: Path | None = None
+    user_video: Path | None = None
+    user_audio: Path | None = None
+    avatar_audio: Path | None = None
+    avatar: AvatarSide = "auto"
+
+    @model_validator(mode="after")
+    def _something_to_say(self) -> Self:
+        if not self.recordings:
+            raise ValueError("give a conversation, or at least one of the two sides")
+        return self
+
+    @property
+    def recordings(self) -> dict[str, Path]:
+        """The recordings by the name of their role, without the portrait."""
+        named = {
+            "conversation": self.conversation,
+            "user_video": self.user_video,
+            "user_audio": self.user_audio,
+            "avatar_audio": self.avatar_audio,
+        }
+        return {role: path for role, path in named.items() if path is not None}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All input files by role."""
+        return {"portrait": self.portrait, **self.recordings}
+
+
+class RenderSettings(_Strict):
+    """How to render. Strengths are factors, 1 is as generated and 0 none."""
+
+    preset: str = "portrait"
+    layout: Layout = "avatar"
+    sound: Sound = "both"
+    size: int = Field(512, ge=128, le=1024, multiple_of=2, description="pixels of the square")
+    full_frame: bool = Field(False, description="put the head back into the whole portrait")
+    seed: int = Field(0, ge=0, lt=2**31)
+    nfe: int = Field(10, ge=2, le=100, description="network evaluations a block")
+    guidance_audio: float = Field(2.0, ge=0, le=10)
+    guidance_user: float = Field(1.0, ge=0, le=10)
+    head: float = Field(1.0, ge=0, le=2)
+    expression: float = Field(1.0, ge=0, le=2)
+    blink: float = Field(1.0, ge=0, le=2)
+    start_s: float = Field(0.0, ge=0)
+    end_s: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _not_backwards(self) -> Self:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError("end must be later than start")
+        return self
