@@ -9,6 +9,7 @@
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
     +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
+    +-- TrainingDivergedError the loss of a training run is no longer a number; exit code 2
     +-- InternalError         a fault of ours; exit code 70
 
 Core errors carry a stable `code`, never an HTTP status; front ends map them in one place.
@@ -213,6 +214,13 @@ class SetupError(AfgenError):
     exit_code = 3
 
 
+class FfmpegMissingError(SetupError):
+    """There is no ffmpeg to run."""
+
+    code = "ffmpeg_missing"
+    hint = "Install imageio-ffmpeg or ffmpeg, or name the program with AFGEN_FFMPEG."
+
+
 class WeightsError(AfgenError):
     """Weights are missing, damaged, or do not fit the model."""
 
@@ -237,3 +245,11 @@ class InternalError(AfgenError):
 
     code = "internal"
     hint = "Please report this with the command and its output."
+
+
+class TrainingDivergedError(AfgenError):
+    """The loss of a training run is no longer a number."""
+
+    code = "training_diverged"
+    hint = "Lower the learning rate and resume from the last checkpoint."
+    exit_code = 2

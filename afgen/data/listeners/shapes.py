@@ -60,7 +60,8 @@ def delayed(values_T: Floats, frames: int) -> Floats:
     """The same course later; zeros before it starts."""
     if frames <= 0:
         return values_T.copy()
-    return np.concatenate([np.zeros(frames, values_T.dtype), values_T])[: len(values_T)]
+    late_T: Floats = np.concatenate([np.zeros(frames, np.float32), values_T])[: len(values_T)]
+    return late_T
 
 
 def drift(rng: np.random.Generator, frames: int, times_s: tuple[float, ...]) -> Floats:
