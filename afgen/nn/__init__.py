@@ -1,0 +1,1 @@
+"""Layers that would fit any project: no hidden state, nothing about faces."""

@@ -1,0 +1,136 @@
+"""The generator's dimensions and what each attention sees, as frozen data."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from afgen.clock import BLOCK_FRAMES
+from afgen.errors import WeightsMismatchError
+from afgen.nn.masks import Visibility
+
+PAST_FRAMES = 40  # with a block of 10: the 50 frames of a training window, paper section 4
+LOOK_AHEAD_FRAMES = 2  # l of the paper
+
+BLOCK_CAUSAL = Visibility(ahead_blocks=0, past_frames=PAST_FRAMES)
+NEARBY_IN_BLOCK = Visibility(
+    ahead_blocks=0, ahead_frames=LOOK_AHEAD_FRAMES, behind_frames=LOOK_AHEAD_FRAMES
+)
+CAUSAL_IN_BLOCK = Visibility(
+    ahead_blocks=0, ahead_frames=LOOK_AHEAD_FRAMES, past_frames=PAST_FRAMES
+)
+FRAME_CAUSAL = Visibility(ahead_frames=LOOK_AHEAD_FRAMES)
+NEARBY = Visibility(ahead_frames=LOOK_AHEAD_FRAMES, behind_frames=LOOK_AHEAD_FRAMES)
+EVERYTHING = Visibility()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorConfig:
+    """Everything that decides the shape and the meaning of the weights.
+
+    The defaults are the `portrait` size. `self_sees` is the mask of the motion frames among
+    themselves, `cross_sees` that of the motion frames on the conditions, `dual_sees` that of both
+    attentions of the dual motion encoder.
+    """
+
+    motion_dim: int = 38  # D
+    audio_dim: int = 256  # A
+    condition_width: int = 256
+    condition_heads: int = 4
+    width: int = 256
+    depth: int = 8
+    heads: int = 8
+    mlp_ratio: int = 4
+    time_frequencies: int = 256
+    rope_theta: float = 1e4
+    condition_rope: bool = True  # rotary positions wherever conditions are attended to
+    block_frames: int = BLOCK_FRAMES  # B
+    first_frames: int = BLOCK_FRAMES  # of the first window of a stream
+    self_sees: Visibility = BLOCK_CAUSAL
+    cross_sees: Visibility = NEARBY_IN_BLOCK
+    dual_sees: Visibility = CAUSAL_IN_BLOCK
+    self_cache_frames: int = PAST_FRAMES
+    cross_cache_frames: int = LOOK_AHEAD_FRAMES
+    dual_cache_frames: int = PAST_FRAMES
+
+    def __post_init__(self) -> None:
+        if self.first_frames % self.block_frames:
+            raise ValueError("the first window must be whole blocks")
+        for width, heads in (
+            (self.width, self.heads),
+            (self.condition_width, self.condition_heads),
+        ):
+            if width % (2 * heads):
+                raise ValueError(f"{width} channels do not split into {heads} even heads")
+
+    @property
+    def overlap_frames(self) -> int:
+        """Clean frames fed again with the next block, because they looked beyond their own."""
+        return self.self_sees.spill_frames(self.block_frames)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for a checkpoint's header."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `as_dict`. Unknown keys raise WeightsMismatchError."""
+        config: Self = _strict(cls, data, "")
+        return config
+
+
+def _strict(cls: Any, data: Mapping[str, Any], where: str) -> Any:
+    known = {field.name for field in dataclasses.fields(cls)}
+    if unknown := sorted(set(data) - known):
+        raise WeightsMismatchError(
+            f"unknown key {where}{unknown[0]!r} in the generator's configuration",
+            hint="These weights were made by another version of afgen: install the matching one.",
+        )
+    values = {
+        key: _strict(Visibility, value, f"{key}.") if isinstance(value, Mapping) else value
+        for key, value in data.items()
+    }
+    return cls(**values)
+
+
+def portrait(*, width: int = 256, depth: int = 8, heads: int = 8) -> GeneratorConfig:
+    """The small generator of the mesh autoencoder: streams from the first 0.4 s on."""
+    return GeneratorConfig(width=width, depth=depth, heads=heads)
+
+
+def released(
+    *,
+    motion_dim: int = 512,
+    audio_dim: int = 9216,
+    condition_width: int = 512,
+    width: int = 1024,
+    depth: int = 8,
+    heads: int = 8,
+) -> GeneratorConfig:
+    """The public checkpoints' layout and masks, paper sections 3 and 5.
+
+    Frame-causal self-attention with two frames of look-ahead, a first window of 50 frames, then
+    two clean and ten noisy frames per step on a cache of 38; the dual motion encoder sees all of
+    what it is fed.
+    """
+    return GeneratorConfig(
+        motion_dim=motion_dim,
+        audio_dim=audio_dim,
+        condition_width=condition_width,
+        width=width,
+        depth=depth,
+        heads=heads,
+        condition_rope=False,
+        first_frames=50,
+        self_sees=FRAME_CAUSAL,
+        cross_sees=NEARBY,
+        dual_sees=EVERYTHING,
+        self_cache_frames=38,
+        cross_cache_frames=2,
+        dual_cache_frames=0,
+    )
+
+
+def paper_equation_mask(look_ahead_blocks: int) -> Visibility:
+    """The mask as the paper's equation has it: floor(j/B) <= floor(i/B) + l."""
+    return Visibility(ahead_blocks=look_ahead_blocks)

@@ -1,0 +1,63 @@
+"""Which frames a frame may see, as four integers.
+
+Every attention mask of the model is one `Visibility`: limits on the distance between a query frame
+q and a key frame k, counted in frames and in blocks, all of which must hold. The same limits decide
+what a stream has to remember and how far it waits, so masks and caches cannot disagree.
+
+Shape letters: Q query frames, K key frames.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Limits on what a query frame sees; None is no limit.
+
+    ahead_blocks   k lies at most this many blocks after the block of q (0: never beyond its end)
+    ahead_frames   k <= q + ahead_frames
+    behind_frames  k >= q - behind_frames
+    past_frames    k >= first frame of q's block - past_frames: one window for a whole block, so
+                   that a rolling cache of that size holds all that the block may see
+    """
+
+    ahead_blocks: int | None = None
+    ahead_frames: int | None = None
+    behind_frames: int | None = None
+    past_frames: int | None = None
+
+    def table(self, query_Q: Tensor, key_K: Tensor, block_frames: int) -> Tensor:
+        """Boolean (Q, K), true where the query may see the key.
+
+        Positions are integers, negative ones included; position 0 starts a block.
+        """
+        q, k = query_Q[:, None], key_K[None, :]
+        block_of_q = torch.div(q, block_frames, rounding_mode="floor")
+        block_of_k = torch.div(k, block_frames, rounding_mode="floor")
+        seen = torch.ones(len(query_Q), len(key_K), dtype=torch.bool, device=q.device)
+        if self.ahead_blocks is not None:
+            seen &= block_of_k <= block_of_q + self.ahead_blocks
+        if self.ahead_frames is not None:
+            seen &= k <= q + self.ahead_frames
+        if self.behind_frames is not None:
+            seen &= k >= q - self.behind_frames
+        if self.past_frames is not None:
+            seen &= k >= block_of_q * block_frames - self.past_frames
+        return seen
+
+    def spill_frames(self, block_frames: int) -> int:
+        """How far beyond the end of its block a frame may look; raises ValueError if unlimited."""
+        limits = [
+            limit
+            for limit in (
+                self.ahead_frames,
+                None if self.ahead_blocks is None else self.ahead_blocks * block_frames,
+            )
+            if limit is not None
+        ]
+        if not limits:
+            raise ValueError("a frame that may see the whole future cannot be streamed")
+        return min(limits)
