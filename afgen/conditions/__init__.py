@@ -1,0 +1,1 @@
+"""What the generator is conditioned on, made causally from both people."""

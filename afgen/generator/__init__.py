@@ -1,0 +1,1 @@
+"""Conditions to motion: the paper's dual motion encoder and causal diffusion forcing transformer."""
