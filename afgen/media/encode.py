@@ -100,7 +100,9 @@ class VideoWriter:
         self.size = size
         self.settings = settings or EncodeSettings()
         self._keep = resume_key is not None
-        self._folder = _parts_folder(path, resume_key)
+        self._folder = (
+            _temporary_parts(path) if resume_key is None else open_parts(path, resume_key)
+        )
         self._parts = _finished_parts(self._folder)
         self.first_frame = len(self._parts) * self.settings.segment_frames
         self.frames = self.first_frame
@@ -234,12 +236,26 @@ def _tail(path: Path) -> Path:
     return path.with_name(f"{path.stem}.tail.mp4")
 
 
-def _parts_folder(path: Path, resume_key: str | None) -> Path:
-    """The hidden folder for segments: with a key always the same one, emptied on a new key."""
+def _parts_folder(path: Path) -> Path:
+    return path.parent / f".{path.name}.parts"
+
+
+def _temporary_parts(path: Path) -> Path:
+    """A fresh hidden folder for the segments of a video that will not be resumed."""
     with writing(path):
-        if resume_key is None:
-            return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        folder = path.parent / f".{path.name}.parts"
+        return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+
+
+def open_parts(path: Path, resume_key: str) -> Path:
+    """The hidden folder of the half-made video `path`: always the same one, emptied on a new key.
+
+    A caller may keep there, under names of its own with other endings, what it needs to go on.
+
+    Raises:
+        OutputUnwritableError, DiskFullError: the folder can't be written.
+    """
+    folder = _parts_folder(path)
+    with writing(path):
         stored = folder / _KEY_FILE
         if not stored.is_file() or stored.read_text("utf-8") != resume_key:
             shutil.rmtree(folder, ignore_errors=True)
@@ -247,7 +263,18 @@ def _parts_folder(path: Path, resume_key: str | None) -> Path:
             stored.write_text(resume_key, "utf-8")
         for leftover in (*folder.glob("*.partial"), *folder.glob("*.tail.mp4")):
             leftover.unlink()
-        return folder
+    return folder
+
+
+def parts_key(path: Path) -> str | None:
+    """The key of the half-made video `path`, or None when there is none."""
+    stored = _parts_folder(path) / _KEY_FILE
+    return stored.read_text("utf-8") if stored.is_file() else None
+
+
+def forget_parts(path: Path) -> None:
+    """Throw away the half-made video `path`, if there is one."""
+    shutil.rmtree(_parts_folder(path), ignore_errors=True)
 
 
 def _finished_parts(folder: Path) -> list[Path]:
