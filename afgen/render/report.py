@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from afgen.errors import CorruptMediaError, FileMissingError, OptionError
+from afgen.media.files import sha256_of
 from afgen.render.settings import RenderSettings, Sources
 
 VERSIONED = ("afgen", "torch", "numpy", "mediapipe", "numba", "opencv-contrib-python")
@@ -58,15 +59,6 @@ def check_unchanged(report: Report) -> None:
                 f"{path} is not the {role} this report was made from",
                 hint="Restore the file, or run `afgen render` anew without --from.",
             )
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes. Raises FileMissingError."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise FileMissingError(f"{path} does not exist") from None
 
 
 def fingerprint(*parts: BaseModel | dict[str, Any]) -> str:
