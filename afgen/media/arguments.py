@@ -16,9 +16,9 @@ from afgen.media.limits import CODECS, CONTAINERS, PROCESS_LIMITS, PROTOCOLS
 
 _PIPE_IN, _PIPE_OUT = "pipe:0", "pipe:1"
 
-# Frame n samples the source this much after n/25 s: Matroska rounds times to whole milliseconds,
-# and a picture that is stamped 0.5 ms late must not be shown a whole frame late.
-_CLOCK_TOLERANCE_S = 0.002
+# A picture half way between two frames (every second one at 30 fps) goes to the earlier, whatever
+# the rounding of its time; Matroska rounds to whole milliseconds.
+_TIE_MICROSECONDS = 2000
 
 _TO_RGB_FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 _TO_YUV_FLAGS = "bicubic+accurate_rnd"
@@ -72,8 +72,10 @@ def read_pictures(
 ) -> list[str]:
     """Raw upright RGB pictures of `size` (width, height) on the 25 Hz clock from `start_frame`.
 
-    The seek lands on the key frame before the start, and the clock filter then holds the picture
-    that is shown at the start, so frames are the same from wherever decoding begins.
+    A source picture goes to the nearest frame: what happens in the source is shown at most 20 ms
+    early or late at any source rate, and neither on average. The seek lands on the key frame before
+    the start, and the clock filter then holds the picture that is shown at the start, so frames are
+    the same from wherever decoding begins.
     """
     start_s = start_frame / FRAME_RATE_HZ
     seek: dict[str, Any] = {"copyts": None, "start_at_zero": None}
@@ -81,8 +83,9 @@ def read_pictures(
         seek |= {"ss": _decimal(start_s), "noaccurate_seek": None}
     pictures = (
         _open(path, container, **seek)["V:0"]
-        .filter("setpts", f"PTS-{_CLOCK_TOLERANCE_S}/TB")
-        .filter("fps", FRAME_RATE_HZ, start_time=_decimal(start_s), round="up")
+        .filter("settb", "AVTB")
+        .filter("setpts", f"PTS-{_TIE_MICROSECONDS}")
+        .filter("fps", FRAME_RATE_HZ, start_time=_decimal(start_s), round="near", eof_action="pass")
         .filter("scale", *size, flags=_TO_RGB_FLAGS)
     )
     return _compile(ffmpeg.output(pictures, _PIPE_OUT, f="rawvideo", pix_fmt="rgb24"))

@@ -1,8 +1,8 @@
 """Recordings to pictures at 25 Hz and sound at 16 kHz, lazily, on one clock.
 
-Frame n is what the recording shows at n/25 s, sample k what it sounds at k/16000 s, both from the
-recording's time zero; both sides have exactly `MediaInfo.frames` frames, whatever the source's
-rates, offsets and gaps.
+Frame n is what the recording shows at n/25 s (the source picture nearest to it), sample k what it
+sounds at k/16000 s, both from the recording's time zero; both sides have exactly `MediaInfo.frames`
+frames, whatever the source's rates, offsets and gaps.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, SAMPLES_PER_FRAME, frames_in
+from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, SAMPLES_PER_FRAME, frames_in, seconds_at
 from afgen.errors import CorruptMediaError, OptionError
 from afgen.media import arguments
 from afgen.media.probe import MediaInfo, VideoStream, probe
@@ -103,25 +103,34 @@ def _range(start: int, end: int | None, length: int, unit: str) -> tuple[int, in
 def _pictures(
     info: MediaInfo, video: VideoStream, start: int, end: int, size: tuple[int, int]
 ) -> Iterator[Image]:
+    # The last picture is shown until the end, so decoding begins before it at the latest.
+    first = min(start, max(0, frames_in(video.last_s) - 1))
+    picture: Image | None = None
+    shown = first
+    for picture in _decoded(info, first, size):
+        if shown >= start:
+            yield picture
+        shown += 1
+        if shown == end:
+            return
+    if picture is None or shown < min(end, frames_in(video.end_s)) - _MISSING_FRAMES:
+        at_s = seconds_at(shown)
+        raise CorruptMediaError(f"{info.path.name}: the picture breaks off at {at_s:.1f} s.")
+    for _ in range(max(start, shown), end):
+        yield picture.copy()
+
+
+def _decoded(info: MediaInfo, start: int, size: tuple[int, int]) -> Iterator[Image]:
+    """The decoder's pictures from frame `start` to the end of the source."""
     width, height = size
     command = arguments.read_pictures(info.path, info.container, start_frame=start, size=size)
-    picture: Image | None = None
-    produced = 0
     with Child(command, subject=info.path.name, reads=True) as child:
-        while start + produced < end:
-            fresh = np.empty((height, width, 3), np.uint8)
-            if child.read_into(fresh.data.cast("B")) < fresh.nbytes:
-                child.finish()
+        while True:
+            picture = np.empty((height, width, 3), np.uint8)
+            if child.read_into(picture.data.cast("B")) < picture.nbytes:
                 break
-            picture = fresh
-            produced += 1
             yield picture
-    shown_until = min(end, frames_in(video.end_s)) - _MISSING_FRAMES
-    if picture is None or start + produced < shown_until:
-        at_s = (start + produced) * SAMPLES_PER_FRAME / SAMPLE_RATE_HZ
-        raise CorruptMediaError(f"{info.path.name}: the picture breaks off at {at_s:.1f} s.")
-    for _ in range(start + produced, end):
-        yield picture.copy()
+        child.finish()
 
 
 def _sound(

@@ -41,6 +41,7 @@ class VideoStream:
     frames: int  # packets of the source
     codec: str
     start_s: float  # from the recording's time zero
+    last_s: float  # when the last picture appears
     end_s: float
 
 
@@ -125,20 +126,24 @@ class _Span:
     codec: str = ""
     tick_s: Fraction = Fraction(1)
     packets: int = 0
-    start: int = 2**63
+    first_start: int = 2**63
     end: int = -(2**63)
     last_start: int = -(2**63)
 
     def add(self, time: int, duration: int) -> None:
-        """Count one packet. Those before time zero are decoder priming and are not shown."""
+        """Count one packet, shown at `time` (before zero it only primes the decoder)."""
         self.packets += 1
-        self.start = min(self.start, max(time, 0))
+        self.first_start = min(self.first_start, time)
         self.last_start = max(self.last_start, time)
         self.end = max(self.end, time + duration)
 
     @property
     def start_s(self) -> float:
-        return float(self.start * self.tick_s)
+        return float(max(self.first_start, 0) * self.tick_s)
+
+    @property
+    def last_s(self) -> float:
+        return float(max(self.last_start, 0) * self.tick_s)
 
     @property
     def end_s(self) -> float:
@@ -148,13 +153,13 @@ class _Span:
     def _shown_end(self) -> int:
         """End of the last packet, whose own duration some containers do not know."""
         if self.packets > 1 and self.end == self.last_start:
-            return self.last_start + (self.last_start - self.start) // (self.packets - 1)
+            return self.last_start + (self.last_start - self.first_start) // (self.packets - 1)
         return self.end
 
     @property
     def rate_hz(self) -> float:
-        length_s = self.end_s - self.start_s
-        return self.packets / length_s if length_s > 0 else 0.0
+        length_s = float((self.last_start - self.first_start) * self.tick_s)
+        return (self.packets - 1) / length_s if length_s > 0 else 0.0
 
 
 def _spans(listing: str) -> list[_Span]:
@@ -201,6 +206,7 @@ def _video_stream(path: Path, container: str, span: _Span) -> VideoStream:
         frames=span.packets,
         codec=span.codec,
         start_s=span.start_s,
+        last_s=span.last_s,
         end_s=span.end_s,
     )
 
