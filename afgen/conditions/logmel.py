@@ -144,4 +144,5 @@ class AudioFeatures:
         over_level_db = band_db - level_T[:, None, None]
         rows = (over_level_db + self.config.centre_db) / self.config.spread_db
         limited = rows.clip(self.config.lowest, self.config.highest)
-        return limited.reshape(len(limited), self.config.width).astype(np.float32)
+        rows_TA: Floats = limited.reshape(len(limited), self.config.width).astype(np.float32)
+        return rows_TA

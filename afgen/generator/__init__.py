@@ -1,1 +1,1 @@
-"""Conditions to motion: the paper's dual motion encoder and causal diffusion forcing transformer."""
+"""Conditions to motion: dual motion encoder and causal diffusion forcing transformer."""

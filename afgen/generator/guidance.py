@@ -1,0 +1,60 @@
+"""Classifier-free guidance with one row for each side of the conversation (paper section 5).
+
+    v = v0 + a (v_audio - v0) + u (v_user - v0)
+
+Shape letters: R recordings, G guidance rows of each, F frames fed, D motion.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from afgen.generator.solver import Velocity
+
+
+class GuidanceRow(NamedTuple):
+    """One evaluation of the model: its weight in the sum, and the conditions it may see.
+
+    `keeps` are avatar audio, user audio, user motion (1 or 0). The reference is always kept.
+    """
+
+    weight: float
+    keeps: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Strengths: `avatar_audio` is a, `user` is u."""
+
+    avatar_audio: float = 2.0
+    user: float = 1.0
+
+    def rows(self) -> tuple[GuidanceRow, ...]:
+        """The rows whose weight is not zero; a strength of zero costs nothing."""
+        rows = (
+            GuidanceRow(1.0 - self.avatar_audio - self.user, (0, 0, 0)),
+            GuidanceRow(self.avatar_audio, (1, 0, 0)),
+            GuidanceRow(self.user, (0, 1, 1)),
+        )
+        return tuple(row for row in rows if row.weight)
+
+
+PAPER_GUIDANCE = Guidance()
+
+
+def guided(velocity: Velocity, rows: tuple[GuidanceRow, ...]) -> Velocity:
+    """The weighted sum of `velocity` over the guidance rows.
+
+    `velocity` takes (R x G, F, D), the guidance rows of a recording side by side; the result takes
+    and gives (R, F, D).
+    """
+
+    def combined(x_RFD: Tensor, time_F: Tensor) -> Tensor:
+        weight_G = torch.tensor([row.weight for row in rows], dtype=x_RFD.dtype)
+        velocity_BFD = velocity(x_RFD.repeat_interleave(len(rows), dim=0), time_F)
+        velocity_RGFD = velocity_BFD.view(len(x_RFD), len(rows), *x_RFD.shape[1:])
+        return (velocity_RGFD * weight_G.to(x_RFD.device)[:, None, None]).sum(dim=1)
+
+    return combined
