@@ -94,6 +94,13 @@ class MediaTooLargeError(MediaError):
     hint = "Scale it down or cut it, or raise the limit."
 
 
+class MediaTooSmallError(MediaError):
+    """Too few pixels to show anything."""
+
+    code = "media_too_small"
+    hint = "Use a larger picture."
+
+
 class NoVideoError(MediaError):
     """A picture stream was needed and there is none."""
 

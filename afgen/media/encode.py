@@ -22,7 +22,8 @@ from afgen.clock import SAMPLE_RATE_HZ
 from afgen.errors import InternalError, OptionError
 from afgen.media import arguments
 from afgen.media.arguments import EncodeSettings, SoundInput
-from afgen.media.files import atomic_path, require_writable_place, writing
+from afgen.media.files import require_writable_place, writing
+from afgen.media.limits import PROCESS_LIMITS, ProcessLimits
 from afgen.media.probe import MediaInfo
 from afgen.media.process import Child
 from afgen.signals import Floats, Image
@@ -31,6 +32,7 @@ _QUEUED_FRAMES = 8
 _POLL_S = 0.1
 _KEY_FILE = "key"
 _LISTING_FILE = "segments.txt"
+_JOINED_FILE = "joined.partial"
 _SMALLEST_SIDE = 16
 _SOUND_CHUNK_SAMPLES = SAMPLE_RATE_HZ
 
@@ -86,6 +88,7 @@ class VideoWriter:
         size: tuple[int, int],
         settings: EncodeSettings | None = None,
         resume_key: str | None = None,
+        limits: ProcessLimits = PROCESS_LIMITS,
     ) -> None:
         """Prepare to write (width, height) pictures; nothing is encoded yet.
 
@@ -99,15 +102,16 @@ class VideoWriter:
         self.path = path
         self.size = size
         self.settings = settings or EncodeSettings()
+        self._limits = limits
         self._keep = resume_key is not None
         self._folder = (
             _temporary_parts(path) if resume_key is None else open_parts(path, resume_key)
         )
-        self._parts = _finished_parts(self._folder)
-        self.first_frame = len(self._parts) * self.settings.segment_frames
+        parts = _finished_parts(self._folder)
+        self.first_frame = len(parts) * self.settings.segment_frames
         self.frames = self.first_frame
         self._done = False
-        self._encoder = _SegmentEncoder(self._folder, len(self._parts), size, self.settings)
+        self._encoder = _SegmentEncoder(self._folder, len(parts), size, self.settings, limits)
 
     def __enter__(self) -> Self:
         return self
@@ -148,13 +152,22 @@ class VideoWriter:
         self._encoder.close()
         with writing(self.path):
             listing = _list_parts(self._folder)
-        inputs = [*_sound_inputs(sound)]
-        with atomic_path(self.path) as temporary:
-            command = arguments.join(
-                listing, temporary, sounds=inputs, frames=self.frames, settings=self.settings
-            )
-            samples = sound if isinstance(sound, np.ndarray) else None
-            _run_writer(command, self.path, samples)
+        joined = self._folder / _JOINED_FILE
+        command = arguments.join(
+            listing,
+            joined,
+            sounds=_sound_inputs(sound),
+            frames=self.frames,
+            settings=self.settings,
+        )
+        with Child(
+            command, subject=self.path.name, blames=InternalError, feeds=True, limits=self._limits
+        ) as child:
+            if isinstance(sound, np.ndarray):
+                _feed(child, sound)
+            child.finish()
+        with writing(self.path):
+            joined.replace(self.path)
         self._done = True
 
 
@@ -162,12 +175,18 @@ class _SegmentEncoder:
     """Feeds queued pictures to one encoder after another on a thread of its own."""
 
     def __init__(
-        self, folder: Path, first: int, size: tuple[int, int], settings: EncodeSettings
+        self,
+        folder: Path,
+        first: int,
+        size: tuple[int, int],
+        settings: EncodeSettings,
+        limits: ProcessLimits,
     ) -> None:
         self._folder = folder
         self._next = first
         self._size = size
         self._settings = settings
+        self._limits = limits
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED_FRAMES)
         self._stop = threading.Event()
         self._failure: Exception | None = None
@@ -216,7 +235,9 @@ class _SegmentEncoder:
         command = arguments.write_segment(partial, self._size, self._settings)
         picture: bytes | None = first
         count = 0
-        with _output_child(command, path) as child:
+        with Child(
+            command, subject=path.name, blames=InternalError, feeds=True, limits=self._limits
+        ) as child:
             while picture is not None:
                 child.write(picture)
                 count += 1
@@ -307,15 +328,9 @@ def _sound_inputs(sound: Sound) -> list[SoundInput]:
     ]
 
 
-def _output_child(command: list[str], path: Path) -> Child:
-    return Child(command, subject=path.name, blames=InternalError, feeds=True)
-
-
-def _run_writer(command: list[str], path: Path, samples: Floats | None) -> None:
-    """Run an ffmpeg that writes a file, feeding it samples (channels, S) if there are any."""
-    with _output_child(command, path) as child:
-        if samples is not None:
-            samples_SC = np.ascontiguousarray(np.atleast_2d(samples).T, np.float32)
-            for first in range(0, len(samples_SC), _SOUND_CHUNK_SAMPLES):
-                child.write(samples_SC[first : first + _SOUND_CHUNK_SAMPLES].tobytes())
-        child.finish()
+def _feed(child: Child, samples: Floats) -> None:
+    """Interleave samples (S) or (channels, S) into the child's standard input, second by second."""
+    samples_SC = np.atleast_2d(samples).T
+    for first in range(0, len(samples_SC), _SOUND_CHUNK_SAMPLES):
+        chunk = samples_SC[first : first + _SOUND_CHUNK_SAMPLES]
+        child.write(chunk.astype("<f4").tobytes())

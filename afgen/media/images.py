@@ -32,7 +32,7 @@ def load_portrait(path: Path, limits: MediaLimits = MEDIA_LIMITS) -> Portrait:
         UnsupportedMediaError: a picture of another kind, or an animation.
         CorruptMediaError: the file is damaged or cut off.
         MediaTooLargeError: more bytes or pixels than `limits` allow.
-        NotMediaError: too few pixels to show anything.
+        MediaTooSmallError: too few pixels to show anything.
     """
     if require_readable(path) > limits.portrait_bytes:
         raise MediaTooLargeError(f"{path.name} is larger than any picture need be.")
