@@ -67,7 +67,10 @@ def _pitch(audio_S: Floats, frames: int) -> Floats:
     energy_T = np.maximum(correlation_TL[:, 0], 1e-9)
     shortest = int(SAMPLE_RATE_HZ / PITCH_HIGH_HZ)
     longest = int(SAMPLE_RATE_HZ / PITCH_LOW_HZ)
-    searched_TL = correlation_TL[:, shortest:longest] / energy_T[:, None]
+    falling_TL = np.diff(correlation_TL[:, : longest + 1], axis=1) <= 0
+    past_first_dip_TL = np.logical_or.accumulate(~falling_TL, axis=1)
+    relative_TL = correlation_TL[:, :longest] / energy_T[:, None]
+    searched_TL = np.where(past_first_dip_TL, relative_TL, 0)[:, shortest:]
     best_T = searched_TL.argmax(axis=1)
     voiced_T = searched_TL.max(axis=1) > VOICED_CORRELATION
     return np.where(voiced_T, SAMPLE_RATE_HZ / (best_T + shortest), 0).astype(np.float32)

@@ -1,0 +1,74 @@
+"""Recorded talking that conversations are made of: sound and motion of short clips, cut to speech.
+
+Features are one npz file a clip, as the preparation of a corpus writes them: `motion_TD` (T, D) and
+`audio` (S,) at 16 kHz.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from afgen.clock import SAMPLES_PER_FRAME
+from afgen.data.listeners.cues import hear
+from afgen.errors import FileMissingError
+from afgen.signals import Flags, Floats
+
+MARGIN_FRAMES: Final = 8  # kept before and after the speech: the mouth moves before the voice
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One utterance: sound (S,) and motion (T, D) of the same T frames."""
+
+    name: str
+    audio_S: Floats
+    motion_TD: Floats
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.motion_TD)
+
+
+@dataclass(frozen=True, slots=True)
+class Talker:
+    """All clips of one speaker, with motion relative to how the face rests when silent."""
+
+    clips: list[Clip]
+
+
+def load_talker(features_dir: Path) -> Talker:
+    """All usable clips of a folder; raises FileMissingError where there is none."""
+    paths = sorted(features_dir.glob("*.npz"))
+    whole = [_read(path) for path in paths]
+    usable = [(clip, hear(clip.audio_S).speech_T) for clip in whole]
+    usable = [(clip, speech_T) for clip, speech_T in usable if speech_T.any()]
+    if not usable:
+        raise FileMissingError(f"no clips with speech in {features_dir}")
+    rest_D = resting_motion([clip.motion_TD[~speech_T] for clip, speech_T in usable])
+    return Talker([_cut(clip, speech_T, rest_D) for clip, speech_T in usable])
+
+
+def resting_motion(silent_TD: list[Floats]) -> Floats:
+    """Motion (D,) of the silent face: the median over all silent frames."""
+    rest_D: Floats = np.median(np.concatenate(silent_TD), axis=0).astype(np.float32)
+    return rest_D
+
+
+def _read(path: Path) -> Clip:
+    with np.load(path) as stored:
+        motion_TD = stored["motion_TD"].astype(np.float32)
+        audio_S = stored["audio"].astype(np.float32)
+    frames = min(len(motion_TD), len(audio_S) // SAMPLES_PER_FRAME)
+    return Clip(path.stem, audio_S[: frames * SAMPLES_PER_FRAME], motion_TD[:frames])
+
+
+def _cut(clip: Clip, speech_T: Flags, rest_D: Floats) -> Clip:
+    """The part with speech and a margin around it, relative to rest."""
+    spoken = np.flatnonzero(speech_T)
+    start = max(0, int(spoken[0]) - MARGIN_FRAMES)
+    end = min(clip.frames, int(spoken[-1]) + 1 + MARGIN_FRAMES)
+    sound = clip.audio_S[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
+    return Clip(clip.name, sound, clip.motion_TD[start:end] - rest_D)

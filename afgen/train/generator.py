@@ -1,0 +1,162 @@
+"""The recipe of the `portrait` generator: diffusion forcing on composed conversations."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from afgen.autoencoder.mesh.basis import load_basis
+from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
+from afgen.autoencoder.mesh.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
+from afgen.data.bank import Bank, BankConfig, Windows, build_bank
+from afgen.generator.config import GeneratorConfig, portrait
+from afgen.generator.dual_motion_encoder import ConditionTensors
+from afgen.generator.loss import diffusion_forcing_loss
+from afgen.generator.model import MotionGenerator
+from afgen.train.loop import Learner, LoopConfig, Metrics, train
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Shares of training rows by which conditions they have; the rest has all of them.
+
+    The rows of guidance are drawn often on purpose: dropping each condition with its own coin of
+    0.1 would show the model "nothing at all" once in a thousand rows.
+    """
+
+    nothing: float = 0.10
+    avatar_audio: float = 0.14
+    user: float = 0.10
+    no_user_motion: float = 0.05
+    no_user_audio: float = 0.04
+
+
+def _portrait() -> GeneratorConfig:
+    return portrait(width=192, depth=6, heads=6)
+
+
+def _schedule() -> LoopConfig:
+    return LoopConfig(steps=7000)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorRecipe:
+    """Everything a training run depends on besides the features."""
+
+    model: GeneratorConfig = field(default_factory=_portrait)
+    bank: BankConfig = field(default_factory=BankConfig)
+    loop: LoopConfig = field(default_factory=_schedule)
+    presence: Presence = Presence()
+    batch_rows: int = 32
+    window_frames: int = 60
+    lip_weight: float = 2.0  # of the most lip-like coefficient, against 1 for those without
+    seed: int = 1
+
+    def fingerprint(self) -> str:
+        """Hash of the whole recipe."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+_PRESENT: Final = {  # avatar audio, user audio, user motion
+    "nothing": (0, 0, 0),
+    "avatar_audio": (1, 0, 0),
+    "user": (0, 1, 1),
+    "no_user_motion": (1, 1, 0),
+    "no_user_audio": (1, 0, 1),
+}
+
+
+def train_generator(
+    features_dir: Path,
+    out_dir: Path,
+    recipe: GeneratorRecipe,
+    *,
+    resume: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> MotionGenerator:
+    """Compose the bank, learn, and return the averaged model; its checkpoint is in `out_dir`."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    bank = build_bank(features_dir, out_dir / "bank", recipe.bank, say=say)
+    return learn(bank, out_dir, recipe, resume=resume, say=say)
+
+
+def learn(
+    bank: Bank,
+    out_dir: Path,
+    recipe: GeneratorRecipe,
+    *,
+    resume: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> MotionGenerator:
+    """The part after the bank."""
+    torch.manual_seed(recipe.seed)
+    model, average = MotionGenerator(recipe.model), MotionGenerator(recipe.model)
+    weight_D = lip_weights(recipe.lip_weight)
+
+    def loss_of_step(module: nn.Module, step: int) -> tuple[Tensor, Metrics]:
+        if not isinstance(module, MotionGenerator):
+            raise TypeError("this recipe trains a MotionGenerator")
+        return loss_of_windows(module, bank, recipe, weight_D, step), {}
+
+    learner: Learner = train(
+        model, average, loss_of_step, recipe.loop, out_dir, resume=resume, say=say
+    )
+    average.load_state_dict(learner.average.state_dict())
+    return average
+
+
+def loss_of_windows(
+    model: MotionGenerator, bank: Bank, recipe: GeneratorRecipe, weight_D: Tensor, step: int
+) -> Tensor:
+    """Loss of one step; everything random in it comes from (seed, step)."""
+    rng = np.random.default_rng((recipe.seed, step))
+    windows = bank.windows(rng, recipe.batch_rows, recipe.window_frames)
+    present_B3 = draw_presence(rng, recipe.batch_rows, recipe.presence)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    return diffusion_forcing_loss(
+        model,
+        torch.from_numpy(windows.motion_BWD),
+        torch.from_numpy(windows.reference_BD),
+        conditions_of(windows, present_B3),
+        dropout=0.0,
+        weight_D=weight_D,
+        generator=generator,
+    )
+
+
+def conditions_of(windows: Windows, present_B3: Tensor) -> ConditionTensors:
+    """Windows as the model takes them."""
+    return ConditionTensors(
+        torch.from_numpy(windows.avatar_audio_BWA),
+        torch.from_numpy(windows.user_audio_BWA),
+        torch.from_numpy(windows.user_motion_BWD),
+        present_B3,
+    )
+
+
+def draw_presence(rng: np.random.Generator, rows: int, presence: Presence) -> Tensor:
+    """Which conditions each row has, (B, 3) of 1 and 0."""
+    names = [each.name for each in dataclasses.fields(presence)]
+    shares = [float(getattr(presence, name)) for name in names]
+    table = np.array([*(_PRESENT[name] for name in names), (1, 1, 1)], np.float32)
+    kind_B = rng.choice(len(table), rows, p=[*shares, 1 - sum(shares)])
+    return torch.from_numpy(table[kind_B])
+
+
+def lip_weights(most: float) -> Tensor:
+    """Weight (D,) of each motion dimension, of mean 1: more where it moves the inner lips."""
+    basis = load_basis()
+    fields_KN3 = basis.displacement(np.eye(EXPRESSION.stop - EXPRESSION.start))
+    lips = np.concatenate([UPPER_LIP_INNER, LOWER_LIP_INNER])
+    moved_K = np.linalg.norm(fields_KN3[:, lips], axis=-1).mean(axis=1)
+    weight_D = np.ones(MOTION_DIM)
+    weight_D[EXPRESSION] += (most - 1) * moved_K / moved_K.max()
+    return torch.from_numpy((weight_D / weight_D.mean()).astype(np.float32))
