@@ -5,6 +5,7 @@
     |   +-- MediaError        a recording or picture that cannot be used
     |   +-- PortraitError     a picture without exactly one usable face
     |   +-- ConversationError a recording in which the two people cannot be made out
+    |   +-- UnusableClipError a clip of a training corpus from which nothing can be learned
     |   +-- OptionError       options that contradict each other
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
@@ -182,6 +183,13 @@ class AmbiguousRolesError(ConversationError):
 
     code = "roles_ambiguous"
     hint = "Say who the avatar is with --avatar left|right|first|second."
+
+
+class UnusableClipError(InputError):
+    """A clip of a training corpus from which nothing can be learned."""
+
+    code = "clip_unusable"
+    hint = "Training clips show one face for at least a second, without long losses."
 
 
 class OptionError(InputError):

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from afgen.autoencoder.mesh.basis import MotionBasis, load_basis
+from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import POSE_SCALES, join_motion
 from afgen.autoencoder.mesh.topology import (
     CHIN,
