@@ -12,6 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from afgen.errors import (
     CorruptMediaError,
     MediaTooLargeError,
+    MediaTooSmallError,
     NotMediaError,
     UnsupportedMediaError,
 )
@@ -87,9 +88,7 @@ def _require_within(picture: PillowImage.Image, name: str, limits: MediaLimits) 
     if width * height > limits.portrait_pixels or max(width, height) > limits.portrait_side:
         raise MediaTooLargeError(f"{name} has {width}x{height} pixels.")
     if min(width, height) < limits.portrait_min_side:
-        raise NotMediaError(
-            f"{name} has only {width}x{height} pixels.", hint="Use a larger picture."
-        )
+        raise MediaTooSmallError(f"{name} has only {width}x{height} pixels.")
     if getattr(picture, "n_frames", 1) > 1:
         raise UnsupportedMediaError(f"{name} is an animation.", hint="Save one picture of it.")
 

@@ -125,6 +125,11 @@ class Child:
         self.kill()
 
     @property
+    def pid(self) -> int:
+        """The child's process number, which is its group's too."""
+        return self._process.pid
+
+    @property
     def complaints(self) -> tuple[str, ...]:
         """The last lines ffmpeg wrote to its standard error."""
         return tuple(self._tail)
@@ -205,7 +210,7 @@ class Child:
     def _listen(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            if text := line.decode("utf-8", "replace").strip():
+            if text := _LOG_SOURCE.sub("", line.decode("utf-8", "replace").strip()):
                 self._tail.append(text)
 
     def _stalled(self) -> MediaTimeoutError:
@@ -243,11 +248,9 @@ def failure_of(
     if returncode == -signal.SIGXFSZ:
         return DiskFullError(f"{subject} grew beyond the file size allowed.")
     text = "\n".join(complaints)
-    kind = next(
-        (kind for pattern, kind in _FAILURES if re.search(pattern, text)), CorruptMediaError
-    )
-    last = complaints[-1] if complaints else f"ffmpeg ended with status {returncode}"
-    return kind(f"{subject}: {last}")
+    kind = next((kind for pattern, kind in _FAILURES if re.search(pattern, text)), blames)
+    cause = complaints[0] if complaints else f"ffmpeg ended with status {returncode}"
+    return kind(f"{subject}: {cause}.")
 
 
 def _limit(pid: int, limits: ProcessLimits) -> None:
