@@ -5,6 +5,7 @@ Features are one npz file a clip, as the preparation of a corpus writes them: `m
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from afgen.errors import FileMissingError
 from afgen.signals import Flags, Floats
 
 MARGIN_FRAMES: Final = 8  # kept before and after the speech: the mouth moves before the voice
+HUSH_FRAMES: Final = 3  # beyond this far from the speech, the recording's own noise is turned down
+HUSH_GAIN: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Talker:
     clips: list[Clip]
 
 
+@cache
 def load_talker(features_dir: Path) -> Talker:
     """All usable clips of a folder; raises FileMissingError where there is none."""
     paths = sorted(features_dir.glob("*.npz"))
@@ -70,5 +74,10 @@ def _cut(clip: Clip, speech_T: Flags, rest_D: Floats) -> Clip:
     spoken = np.flatnonzero(speech_T)
     start = max(0, int(spoken[0]) - MARGIN_FRAMES)
     end = min(clip.frames, int(spoken[-1]) + 1 + MARGIN_FRAMES)
-    sound = clip.audio_S[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
-    return Clip(clip.name, sound, clip.motion_TD[start:end] - rest_D)
+    quiet_T = np.full(clip.frames, HUSH_GAIN, np.float32)
+    quiet_T[max(0, int(spoken[0]) - HUSH_FRAMES) : int(spoken[-1]) + 1 + HUSH_FRAMES] = 1
+    gain_S = np.interp(
+        np.arange(len(clip.audio_S)) / SAMPLES_PER_FRAME, np.arange(clip.frames) + 0.5, quiet_T
+    )
+    sound_S = (clip.audio_S * gain_S)[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
+    return Clip(clip.name, sound_S.astype(np.float32), clip.motion_TD[start:end] - rest_D)

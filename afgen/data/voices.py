@@ -168,7 +168,7 @@ def hum(samples: int, pitch_hz: float, rng: np.random.Generator) -> Floats:
     fall = 1 + rng.uniform(-0.05, 0.25) * (0.5 - moments / moments[-1])
     phase = 2 * np.pi * np.cumsum(pitch_hz * fall) / SAMPLE_RATE_HZ
     voice = sum(np.sin(k * phase) / (1 + (k * pitch_hz / 300) ** 2) for k in range(1, 20))
-    course = np.sin(np.pi * moments / moments[-1]) ** 0.5
+    course = np.sqrt(np.maximum(0, np.sin(np.pi * moments / moments[-1])))
     sound: Floats = (voice * course / np.std(voice)).astype(np.float32)
     return sound
 

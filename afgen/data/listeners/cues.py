@@ -16,7 +16,8 @@ PITCH_WINDOW: Final = 1024  # samples, 64 ms: two periods of the lowest voice
 PITCH_LOW_HZ: Final = 70.0
 PITCH_HIGH_HZ: Final = 400.0
 VOICED_CORRELATION: Final = 0.45  # autocorrelation peak that makes a frame voiced
-SPEECH_LEVEL_DB: Final = -30.0  # below the loudest frame so far
+SPEECH_LEVEL_DB: Final = -18.0  # relative to the loudest frame so far
+LOUDEST_DB: Final = -12.0  # what the loudest frame is taken for until a louder one is heard
 HANGOVER_FRAMES: Final = 4  # speech lasts this long after the last loud frame
 LOW_PITCH_PERCENTILE: Final = 26.0  # Ward & Tsukahara 2000
 LOW_PITCH_FRAMES: Final = 3  # at least 110 ms (same)
@@ -38,16 +39,21 @@ class VoiceCues:
 
 
 def hear(audio_S: Floats) -> VoiceCues:
-    """Cues of a clean voice. A rest of less than a frame is dropped."""
+    """Cues of a voice recorded closely, near full scale. A rest of less than a frame is dropped."""
     frames = len(audio_S) // SAMPLES_PER_FRAME
     blocks_TS = audio_S[: frames * SAMPLES_PER_FRAME].reshape(frames, SAMPLES_PER_FRAME)
     power_T = np.mean(np.square(blocks_TS, dtype=np.float64), axis=1)
     level_T = (10 * np.log10(np.maximum(power_T, 1e-10))).astype(np.float32)
-    loudest_T = np.maximum(np.maximum.accumulate(level_T), np.float32(-45.0))
-    loud_T = level_T > loudest_T + SPEECH_LEVEL_DB
+    loud_T = level_T > loudest_so_far(level_T) + SPEECH_LEVEL_DB
     speech_T = hold(loud_T, HANGOVER_FRAMES)
     pitch_T = np.where(loud_T, _pitch(audio_S, frames), 0).astype(np.float32)
     return VoiceCues(speech_T, pitch_T, level_T)
+
+
+def loudest_so_far(level_T: Floats) -> Floats:
+    """The level (T,) in dB that loudness is judged against."""
+    loudest_T: Floats = np.maximum(np.maximum.accumulate(level_T), np.float32(LOUDEST_DB))
+    return loudest_T
 
 
 def hold(flags_T: Flags, frames: int) -> Flags:

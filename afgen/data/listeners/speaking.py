@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from afgen.data.listeners.channels import Channel, add_from, frames_of
-from afgen.data.listeners.cues import VoiceCues, run_lengths
+from afgen.data.listeners.cues import VoiceCues, loudest_so_far, run_lengths
 from afgen.data.listeners.dice import Dice, Kind
 from afgen.data.listeners.person import Person
 from afgen.data.listeners.shapes import follow, swell
@@ -62,7 +62,6 @@ def stresses(own: VoiceCues) -> Floats:
 
 def _effort(own: VoiceCues) -> Floats:
     """Loudness (T,) from 0 in silence to about 1 in loud speech, relative to the loudest so far."""
-    loudest_T = np.maximum(np.maximum.accumulate(own.level_T), np.float32(-45.0))
-    relative_T = np.clip((own.level_T - loudest_T + 30) / 30, 0, 1)
+    relative_T = np.clip(1 + (own.level_T - loudest_so_far(own.level_T)) / 30, 0, 1)
     effort_T: Floats = (relative_T * own.speech_T).astype(np.float32)
     return effort_T
