@@ -147,13 +147,14 @@ def _lip_press(face: _Face) -> Array:
 def _smile(face: _Face) -> Array:
     """AU 12 + 6: corners up, out and back, cheeks raised, lower lids slightly up."""
     pull = np.clip(face.across, 0.0, 1.0)
-    corners = face.near(MOUTH_CORNERS.tolist(), 0.17)
+    corners = face.near(MOUTH_CORNERS.tolist(), 0.19)
     lips = face.near(_LIPS, 0.09)
-    drawn = np.maximum(corners, 0.9 * lips * pull**1.5)
-    thin = -0.22 * face.below_line * lips * face.middle
+    drawn = np.maximum(corners * np.clip(pull, 0.5, 1.0), lips * pull)
+    lifted = np.maximum(corners * np.clip(pull, 0.5, 1.0), lips * pull**2)
+    thin = -0.20 * face.below_line * lips * face.middle
     cheeks = face.near(_CHEEKS, 0.15)
     return (
-        _field(0.048 * face.outward * drawn, -0.046 * drawn + thin, 0.022 * drawn)
+        _field(0.046 * face.outward * drawn, -0.036 * lifted + thin, 0.022 * drawn)
         + _field(0.010 * face.outward * cheeks, -0.024 * cheeks, -0.012 * cheeks)
         + 0.25 * _lower_lids_up(face)
     )

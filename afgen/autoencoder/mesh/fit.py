@@ -51,7 +51,7 @@ class FitConfig:
     action_share: float = 0.5  # of the whole weighted variance that comes from authored actions
     action_levelling: float = 0.7  # 0: large actions count by their size, 1: all count the same
     scale_floor: float = 0.2  # smallest scale of a coefficient as a part of the largest
-    leak_ridge: float = 2e-5  # radians^2, keeps the pose regression small where pose hardly moves
+    leak_ridge: float = 1e-4  # radians^2, keeps the pose regression small where pose hardly moves
 
 
 def held_out(number: int) -> bool:
