@@ -1,13 +1,16 @@
 """What kind of file is this? Told from its first bytes, never from its name."""
 
+import struct
 from pathlib import Path
 
-from afgen.errors import NotMediaError, UnsupportedMediaError
+from afgen.errors import CorruptMediaError, NotMediaError, UnsupportedMediaError
 from afgen.media.files import require_readable
 
 _HEAD_BYTES = 4096
 _ID3_HEADER_BYTES = 10
 _MP4_FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_MP4_BOXES = _MP4_FIRST_BOXES | {b"moof", b"sidx", b"mfra", b"styp", b"meta", b"uuid", b"udta"}
+_BOX_HEADER = struct.Struct(">I4s")
 _REFUSED: tuple[tuple[bytes, str], ...] = (
     (b"#EXTM3U", "a playlist"),
     (b"ffconcat", "a concat script"),
@@ -25,6 +28,7 @@ def container_of(path: Path) -> str:
     Raises:
         FileMissingError, FileUnreadableError, EmptyFileError: from the file system.
         UnsupportedMediaError: a known kind of file that is not accepted.
+        CorruptMediaError: an mp4 or mov file that was cut off.
         NotMediaError: anything else.
     """
     require_readable(path)
@@ -37,6 +41,8 @@ def container_of(path: Path) -> str:
         else:
             tagged = False
     if name := _container(head, tagged=tagged):
+        if name == "mov":
+            _require_whole_boxes(path)
         return name
     for magic, kind in _REFUSED:
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(magic):
@@ -56,6 +62,28 @@ def _container(head: bytes, *, tagged: bool) -> str | None:
     if head[:4] == b"OggS":
         return "ogg"
     return "mp3" if tagged or _is_mpeg_audio(head) else None
+
+
+def _require_whole_boxes(path: Path) -> None:
+    """Refuse an mp4 whose index or media reach beyond its end.
+
+    ffmpeg reads as much of a cut-off index as there is, and would lose a whole stream silently.
+    """
+    length = path.stat().st_size
+    start = 0
+    with path.open("rb") as file:
+        while start + _BOX_HEADER.size <= length:
+            file.seek(start)
+            size, kind = _BOX_HEADER.unpack(file.read(_BOX_HEADER.size))
+            if size == 1:
+                size = int.from_bytes(file.read(8), "big")
+            if kind not in _MP4_BOXES or size < _BOX_HEADER.size:  # padding; 0 means to the end
+                return
+            start += size
+    if start > length:
+        raise CorruptMediaError(
+            f"{path.name} was cut off: {start - length} bytes of its {kind.decode()} are missing."
+        )
 
 
 def _is_mpeg_audio(head: bytes) -> bool:

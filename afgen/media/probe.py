@@ -15,7 +15,6 @@ from afgen.errors import (
     CorruptMediaError,
     MediaTooLargeError,
     NoAudioError,
-    NotMediaError,
     NoVideoError,
     UnsupportedMediaError,
 )
@@ -104,9 +103,7 @@ def probe(path: Path, limits: MediaLimits = MEDIA_LIMITS) -> MediaInfo:
     video = next((span for span in spans if span.kind == "video"), None)
     audio = next((span for span in spans if span.kind == "audio"), None)
     if video is None and audio is None:
-        if not spans:
-            raise NotMediaError(f"{path.name} holds neither picture nor sound.")
-        raise CorruptMediaError(f"{path.name} holds no pictures and no sound.")
+        raise CorruptMediaError(f"{path.name} holds neither picture nor sound.")
     info = MediaInfo(
         path=path,
         container=container,

@@ -1,13 +1,13 @@
 import pytest
 
-from afgen.errors import NotMediaError, UnsupportedMediaError
+from afgen.errors import CorruptMediaError, NotMediaError, UnsupportedMediaError
 from afgen.media.containers import container_of
 
 
 @pytest.mark.parametrize(
     ("head", "container"),
     [
-        (b"\0\0\0\x20ftypisom", "mov"),
+        (b"\0\0\0\x10ftypisom\0\0\2\0", "mov"),
         (b"\0\0\0\x08wide\0\0\0\0mdat", "mov"),
         (b"\x1aE\xdf\xa3\x01\0\0\0", "matroska"),
         (b"RIFF\x24\0\0\0WAVEfmt ", "wav"),
@@ -39,3 +39,25 @@ def test_files_that_name_other_files_are_refused(tmp_path, head):
     path.write_bytes(head)
     with pytest.raises(UnsupportedMediaError):
         container_of(path)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "whole"),
+    [
+        (b"\0\0\0\x0cftypisom\0\0\0\x0cmdatabcd", True),
+        (b"\0\0\0\x0cftypisom\0\0\0\x0cmdatabc", False),
+        (b"\0\0\0\x0cftypisom\0\0\0\0mdatabc", True),
+        (b"\0\0\0\x0cftypisom\0\0\0\1mdat\0\0\0\0\0\0\0\x12ab", True),
+        (b"\0\0\0\x0cftypisom\0\0\0\1mdat\0\0\0\0\0\0\0\x13ab", False),
+        (b"\0\0\0\x0cftypisomsome padding behind the last box", True),
+        (b"\0\0\0\x0cftypisom\0\0\0\x09moov", False),
+    ],
+)
+def test_an_mp4_that_was_cut_off_is_noticed(tmp_path, boxes, whole):
+    path = tmp_path / "call.mp4"
+    path.write_bytes(boxes)
+    if whole:
+        assert container_of(path) == "mov"
+    else:
+        with pytest.raises(CorruptMediaError):
+            container_of(path)
