@@ -183,8 +183,8 @@ def _lid_skin(
     skin = cv2.GaussianBlur(skin, (0, 0), 0.05 * width).astype(np.float32)
     under = _under_eye(skin, local_P2, points, width)
     light = np.maximum(skin @ LUMA, 1.0)
-    wanted = np.clip(0.55 * light + 0.42 * under, 0.80 * under, 1.0 * under)
-    hue = 0.5 * skin / light[..., None] + 0.5 * skin_3 / max(float(skin_3 @ LUMA), 1.0)
+    wanted = np.clip(0.72 * light + 0.22 * under, 0.60 * under, 0.97 * under)
+    hue = 0.65 * skin / light[..., None] + 0.35 * skin_3 / max(float(skin_3 @ LUMA), 1.0)
     hue /= (hue @ LUMA)[..., None]
     lid = hue * (wanted * _lid_light(own.shape, local_P2, points))[..., None]
     return lid + _grain(own, lashes, width), _lash_colour(own, lashes, lid)

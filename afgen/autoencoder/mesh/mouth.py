@@ -17,7 +17,7 @@ from numba import njit
 
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.eyes import LUMA, coverage
-from afgen.autoencoder.mesh.layers import to_image
+from afgen.autoencoder.mesh.layers import push_pull, to_image
 from afgen.autoencoder.mesh.measures import mouth_opening, mouth_width
 from afgen.autoencoder.mesh.openings import Opening, opening
 from afgen.autoencoder.mesh.pose import Pose, project
@@ -36,7 +36,7 @@ _LIP_COLOUR = (16, 15, 85, 315, 86, 316, 12, 72, 302)
 
 # Widths of the ten front teeth from one side to the other, and how low their edges reach.
 _UPPER_WIDTHS = (0.52, 0.68, 0.84, 0.92, 1.22, 1.22, 0.92, 0.84, 0.68, 0.52)
-_UPPER_REACH = (0.80, 0.86, 0.95, 0.91, 1.00, 1.00, 0.91, 0.95, 0.86, 0.80)
+_UPPER_REACH = (0.84, 0.89, 0.96, 0.94, 1.00, 1.00, 0.94, 0.96, 0.89, 0.84)
 _LOWER_WIDTHS = (0.85, 0.90, 0.95, 0.88, 0.84, 0.84, 0.88, 0.95, 0.90, 0.85)
 _LOWER_REACH = (0.88, 0.92, 0.96, 0.95, 0.95, 0.95, 0.95, 0.96, 0.92, 0.88)
 
@@ -56,7 +56,7 @@ class MouthConfig:
     cavity_light: float = 0.13
     tongue_light: float = 0.46
     gum_light: float = 0.42
-    tooth_light: float = 0.90
+    tooth_light: float = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,12 @@ class MouthPatch:
     width: float  # of the closed mouth, face widths
     jaw_3: Array  # mean of the jaw's points at rest, face widths
     opening: float  # of the portrait itself
-    colours_43: Floats  # cavity, tongue, gum, tooth
+    colours_53: Floats  # cavity, tongue, gum, tooth, lip
     upper_HWC: Image  # (h, w, 3): coverage, light, gum of the upper row
     lower_HWC: Image
     own_HWA: Image  # (h, w, 4) the portrait's own interior and where it was seen; one black pixel
     own_origin_2: Array  # of it in texels
+    own_lip_P: Array  # how low its upper lip hangs, in its texels
     scale: float  # texels per pixel
     pad: int
 
@@ -97,11 +98,12 @@ def build_mouth(
         width=float(mouth_width(neutral_N3)),
         jaw_3=neutral_N3[list(_JAW)].mean(0),
         opening=pictured,
-        colours_43=_colours(texels_N2, texture, skin_3, config),
-        upper_HWC=_teeth(_UPPER_WIDTHS, _UPPER_REACH, separation=0.13),
+        colours_53=_colours(texels_N2, texture, skin_3, config),
+        upper_HWC=_teeth(_UPPER_WIDTHS, _UPPER_REACH, separation=0.09),
         lower_HWC=_teeth(_LOWER_WIDTHS, _LOWER_REACH, separation=0.12),
         own_HWA=own,
         own_origin_2=origin_2,
+        own_lip_P=texels_N2[UPPER_LIP_INNER[2:-2], 1] - origin_2[1],
         scale=float(texture.oversampling),
         pad=texture.pad,
     )
@@ -119,17 +121,15 @@ def _colours(texels_N2: Array, texture: Texture, skin_3: Floats, config: MouthCo
     flesh = np.array([1.55, 0.76, 0.80])
     flesh = (flesh / (flesh @ LUMA)) ** _colourfulness(lips_3)
     hue_3 = 0.5 * lips_3 / (lips_3 @ LUMA) + 0.5 * flesh
-    warm = _colourfulness(skin_3)
-    cast_3 = (skin_3 / light / np.array([1.21, 0.93, 0.79])) ** 0.75
-    cast_3 = (cast_3 / (cast_3 @ LUMA)) ** warm
-    enamel_3 = np.array([1.0, 0.94, 0.83]) ** warm * cast_3
-    brightness = np.clip(max(light, 0.74 * float(skin_3.max())), 45.0, 215.0)
+    enamel_3 = np.array([1.06, 0.99, 0.88]) ** _colourfulness(skin_3)
+    brightness = np.clip(max(light, 0.80 * float(skin_3.max())), 45.0, 215.0)
     colours: Floats = np.stack(
         [
             hue_3 * config.cavity_light * light,
             hue_3 * config.tongue_light * light,
             hue_3 * config.gum_light * light,
             np.clip(enamel_3 * brightness * config.tooth_light, 0, 240),
+            lips_3,
         ]
     ).astype(np.float32)
     return colours
@@ -149,13 +149,13 @@ def _teeth(widths: tuple[float, ...], reach: tuple[float, ...], separation: floa
     tooth = np.clip(np.searchsorted(edges, x) - 1, 0, len(widths) - 1)
     half = (edges[tooth + 1] - edges[tooth]) / 2
     within = (x - edges[tooth] - half) / half  # -1..1 over one tooth
-    edge = np.array(reach)[tooth] * (0.97 - 0.10 * np.abs(within) ** 3)
+    edge = np.array(reach)[tooth] * (0.97 - 0.06 * np.abs(within) ** 3)
     cover = 1.0 - smooth_step(-0.05, 0.05, y - edge)
     light = 1.0 - separation * np.abs(within) ** 5 * (0.4 + 0.6 * y) - 0.05 * within**2
     light = light * (0.86 + 0.14 * smooth_step(0.0, 0.45, y)) * (1 - 0.10 * smooth_step(0.8, 1, y))
     gum = (1.0 - smooth_step(0.26, 0.42, y - 0.06 * (1 - within**2))) * np.ones_like(within)
     planes = np.stack([cover, light, gum], axis=2).astype(np.float32)
-    planes = cv2.GaussianBlur(planes, (0, 0), 2.2).astype(np.float32)
+    planes = cv2.GaussianBlur(planes, (0, 0), 3.0).astype(np.float32)
     return to_image(planes * 255)
 
 
@@ -165,15 +165,18 @@ def _own_interior(texels_N2: Array, texture: Texture, *, shown: bool) -> tuple[I
         return np.zeros((2, 2, 4), np.uint8), np.zeros(2)
     loop_P2 = texels_N2[MOUTH_LOOP]
     side = texture.image_SSA.shape[0]
-    low = np.clip(np.floor(loop_P2.min(0)) - 6, 0, side - 4).astype(int)
+    rise = 0.3 * float(np.ptp(loop_P2[:, 0]))
+    low = np.clip(np.floor(loop_P2.min(0) - (6, rise)), 0, side - 4).astype(int)
     high = np.clip(np.ceil(loop_P2.max(0)) + 7, low + 4, side).astype(int)
-    own = texture.image_SSA[low[1] : high[1], low[0] : high[0]].copy()
+    own = texture.image_SSA[low[1] : high[1], low[0] : high[0]]
     inside = coverage(loop_P2 - low, own.shape)
     height = float(np.linalg.norm(texels_N2[_UPPER_MIDDLE] - texels_N2[_LOWER_MIDDLE]))
     soft = max(1.0, 0.05 * height)
-    shrunk = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, round(soft)))
-    own[..., 3] = np.round(cv2.GaussianBlur(shrunk, (0, 0), soft) * 255)
-    return own, low.astype(np.float64)
+    clear = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=max(1, round(soft)))
+    filled = push_pull(own[..., :3].astype(np.float32), (clear > 0.9).astype(np.float32))
+    seen = np.maximum.accumulate(clear[::-1], axis=0)[::-1]  # a risen lip shows more of the same
+    seen = cv2.GaussianBlur(seen, (0, 0), soft)[..., None] * 255
+    return to_image(np.concatenate([filled, seen], axis=2)), low.astype(np.float64)
 
 
 def draw_mouth(
@@ -197,11 +200,13 @@ def draw_mouth(
     x0, y0, x1, y1 = _box(mouth, out_HWC.shape)
     if x1 <= x0 or y1 <= y0:
         return
+    to_own = _own_map(patch, rest, now)
+    to_own[1, 2] += _rise(patch, to_own, pixels_N2)
     settings = _settings(patch, shape_N3, pixels_N2, to_plane, gap, shown, mouth, config)
     _draw_mouth(
         out_HWC, x0, y0, x1, y1, mouth.frame, mouth.upper_K, mouth.lower_K,
-        patch.upper_HWC, patch.lower_HWC, patch.own_HWA, patch.colours_43,
-        to_plane.astype(np.float32), _own_map(patch, rest, now).astype(np.float32), settings,
+        patch.upper_HWC, patch.lower_HWC, patch.own_HWA, patch.colours_53,
+        to_plane.astype(np.float32), to_own.astype(np.float32), settings,
     )  # fmt: skip
 
 
@@ -230,6 +235,12 @@ def _own_map(patch: MouthPatch, rest: Pose, now: Pose) -> Array:
     )
     origin = (before[0] + patch.pad) * patch.scale - patch.own_origin_2
     return np.column_stack([linear, origin - linear @ after[0]])
+
+
+def _rise(patch: MouthPatch, to_own: Array, pixels_N2: Array) -> float:
+    """How far the upper lip rose from its own interior, in texels: the teeth go with it."""
+    now_P = pixels_N2[UPPER_LIP_INNER[2:-2]] @ to_own[1, :2] + to_own[1, 2]
+    return max(0.0, float((patch.own_lip_P - now_P).max()))
 
 
 def _settings(
@@ -297,7 +308,7 @@ def _draw_mouth(
     upper_HWC: Image,
     lower_HWC: Image,
     own_HWA: Image,
-    colours_43: Floats,
+    colours: Floats,
     to_plane: Floats,
     to_own: Floats,
     settings: Floats,
@@ -326,29 +337,30 @@ def _draw_mouth(
             over_lip = (low - height) / width
             corner = unit(min(position, 1.0 - position) * 5.0)
             open_here = step(0.0, 0.10, under_lip) * step(0.0, 0.06, over_lip) * corner
-            _back(colour, colours_43, u - jaw_u, under_lip, over_lip, tongue_in, open_here)
-            _lower_row(colour, colours_43, lower_HWC, u - jaw_u, v, lower_edge, settings, lower_in)
-            _upper_row(colour, colours_43, upper_HWC, u, v, upper_edge, settings)
-            lit = 0.50 + 0.50 * step(-0.01, 0.055, under_lip)
-            lit *= 0.62 + 0.38 * corner
+            _back(colour, colours, u - jaw_u, under_lip, over_lip, tongue_in, open_here)
+            _lower_row(colour, colours, lower_HWC, u - jaw_u, v, lower_edge, settings, lower_in)
+            _upper_row(colour, colours, upper_HWC, u, v, upper_edge, settings)
+            lit = 0.74 + 0.26 * step(-0.01, 0.05, under_lip)
+            lit *= 0.72 + 0.28 * corner
+            for c in range(3):
+                colour[c] *= lit
             if own_in > 0:
                 ou = to_own[0, 0] * x + to_own[0, 1] * y + to_own[0, 2]
                 ov = to_own[1, 0] * x + to_own[1, 1] * y + to_own[1, 2]
                 inside = (ou >= 0) & (ov >= 0) & (ou < own_HWA.shape[1]) & (ov < own_HWA.shape[0])
-                seen = sample_channel(own_HWA, 3, ou, ov) * (1 / 255.0) if inside else 0.0
+                seen = sample_channel(own_HWA, 3, ou, ov) / 255.0 if inside else 0.0
                 for c in range(3):
-                    own = sample_channel(own_HWA, c, ou, ov)
-                    colour[c] = colour[c] * lit + seen * (own - colour[c] * lit)
-                lit = 1.0
+                    colour[c] += seen * (sample_channel(own_HWA, c, ou, ov) - colour[c])
+            _lip_inside(colour, colours, under_lip, over_lip)
             for c in range(3):
-                value = out_HWC[y, x, c] + a * (colour[c] * lit - out_HWC[y, x, c])
+                value = out_HWC[y, x, c] + a * (colour[c] - out_HWC[y, x, c])
                 out_HWC[y, x, c] = np.uint8(min(max(value + 0.5, 0.0), 255.0))
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _back(
     colour: Floats,
-    colours_43: Floats,
+    colours: Floats,
     u: float,
     under_lip: float,
     over_lip: float,
@@ -361,14 +373,27 @@ def _back(
     groove = 1.0 - 0.12 * step(0.05, 0.0, abs(u))
     light = 0.45 + 0.55 * open_here
     for c in range(3):
-        dark = colours_43[0, c]
-        colour[c] = (dark + tongue * (colours_43[1, c] * groove - dark)) * light
+        dark = colours[0, c]
+        colour[c] = (dark + tongue * (colours[1, c] * groove - dark)) * light
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _lip_inside(
+    colour: Floats, colours: Floats, under_lip: float, over_lip: float
+) -> None:  # pragma: no cover - compiled
+    """Lips turn inwards: their wet inner side, ever darker, joins them to the inside."""
+    low = 0.75 * step(0.034, 0.0, over_lip)
+    high = 0.60 * step(0.022, 0.0, under_lip)
+    for c in range(3):
+        lip = colours[4, c]
+        colour[c] += low * (0.62 * lip - colour[c])
+        colour[c] += high * (0.42 * lip - colour[c])
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _lower_row(
     colour: Floats,
-    colours_43: Floats,
+    colours: Floats,
     row_HWC: Image,
     u: float,
     v: float,
@@ -386,14 +411,14 @@ def _lower_row(
     light = sample_channel(row_HWC, 1, place, along) * (0.56 / 255.0)
     gum = sample_channel(row_HWC, 2, place, along) * (1 / 255.0)
     for c in range(3):
-        tone = colours_43[3, c] + gum * (colours_43[2, c] - colours_43[3, c])
+        tone = colours[3, c] + gum * (colours[2, c] - colours[3, c])
         colour[c] += a * (tone * light - colour[c])
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _upper_row(
     colour: Floats,
-    colours_43: Floats,
+    colours: Floats,
     row_HWC: Image,
     u: float,
     v: float,
@@ -408,8 +433,8 @@ def _upper_row(
     a = sample_channel(row_HWC, 0, place, along) * (1 / 255.0)
     a *= step(0.50, 0.30, abs(u))
     light = sample_channel(row_HWC, 1, place, along) * (1 / 255.0)
-    light *= 0.50 + 0.46 * step(0.44, 0.10, abs(u))
+    light *= 0.62 + 0.44 * step(0.44, 0.12, abs(u))
     gum = sample_channel(row_HWC, 2, place, along) * (1 / 255.0)
     for c in range(3):
-        tone = colours_43[3, c] + gum * (colours_43[2, c] - colours_43[3, c])
+        tone = colours[3, c] + gum * (colours[2, c] - colours[3, c])
         colour[c] += a * (tone * light - colour[c])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from afgen.autoencoder.mesh.actions import author_actions
 from afgen.autoencoder.mesh.basis import MotionBasis
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.measures import mouth_opening, mouth_width
@@ -60,6 +61,7 @@ class Retargeter:
     basis: MotionBasis
     lids: tuple[LidRegion, ...]
     mouth_N: Array  # 1 at the lips, fading
+    smile_N3: Array  # a full smile
     config: RetargetConfig
 
 
@@ -82,6 +84,7 @@ def build_retargeter(basis: MotionBasis, config: RetargetConfig | None = None) -
         basis=basis,
         lids=tuple(_lid_region(basis.mean_N3, eye, config) for eye in EYES),
         mouth_N=_fading(basis.mean_N3, lips, 0.16),
+        smile_N3=author_actions(basis.mean_N3, basis.jaw_N3)["smile"],
         config=config,
     )
 
@@ -101,8 +104,22 @@ def joined_mouth(retargeter: Retargeter, rest_N3: Array) -> Array:
     """The shape with its lips together: the jaw goes back up as far as needed, then lips meet."""
     if float(mouth_opening(rest_N3)) < retargeter.config.closed_below:
         return rest_N3
-    raised_N3 = close_mouth(rest_N3, retargeter.basis.jaw_N3, opening=0.01)
+    relaxed_N3 = rest_N3 - _grin(retargeter, rest_N3) * retargeter.smile_N3
+    raised_N3 = close_mouth(relaxed_N3, retargeter.basis.jaw_N3, opening=0.01)
     return _part_lips(_join_lips(raised_N3, retargeter.mouth_N))
+
+
+def _grin(retargeter: Retargeter, rest_N3: Array) -> float:
+    """How much smile to take from a face that laughs: talking lips can't close over a grin."""
+    smile_lift = -float(retargeter.smile_N3[MOUTH_CORNERS, 1].mean())
+    extra = _corner_lift(rest_N3) - _corner_lift(retargeter.basis.mean_N3)
+    laughing = float(smooth_step(0.03, 0.12, float(mouth_opening(rest_N3))))
+    return 0.6 * laughing * float(np.clip(extra / smile_lift - 0.2, 0.0, 1.0))
+
+
+def _corner_lift(shape_N3: Array) -> float:
+    """How far the mouth's corners lie above the lower edge of the upper lip."""
+    return float(shape_N3[UPPER_LIP_INNER[5], 1] - shape_N3[MOUTH_CORNERS, 1].mean())
 
 
 def expression(retargeter: Retargeter, face: OwnFace, coefficients_K: Array) -> Array:

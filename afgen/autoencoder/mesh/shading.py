@@ -26,11 +26,11 @@ _SAMPLES = 48
 class ShadingConfig:
     """Relative changes of light for a full smile; lengths are face widths."""
 
-    fold: float = -0.20
-    fold_width: float = 0.014
-    beside: float = 0.07  # the lit ridge next to the fold
+    fold: float = -0.12
+    fold_width: float = 0.018
+    beside: float = 0.035  # the lit ridge next to the fold
     beside_width: float = 0.035
-    cheek: float = 0.07
+    cheek: float = 0.045
     cheek_width: float = 0.10
     dimple: float = -0.12
     dimple_width: float = 0.020
