@@ -4,7 +4,7 @@ Positions are counted from the start of the block the first fed frame lies in, s
 however long a stream runs; remembered frames have the positions before it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,8 +18,8 @@ from afgen.nn.rope import rotary, rotate
 class Window:
     """Mask and rotations of one attention for one call.
 
-    mask   boolean (T, past + T) or (B, 1, T, past + T), true where seen
-    turns  rotations of the T fed frames, (T, d / 2); None: no rotary positions here
+    mask   (T, past + T) or (B, 1, T, past + T): 0 where seen, else minus infinity
+    turns  rotations of the T fed frames; None: no rotary positions here
     past_turns  rotations of the remembered frames
     """
 
@@ -59,13 +59,16 @@ def window_of(
     past_frames = 0 if cache is None else cache.frames
     position = torch.arange(phase - past_frames, phase + fed_frames, device=device)
     fed = position[past_frames:]
-    mask = sees.table(fed, position, block_frames)
+    seen = sees.table(fed, position, block_frames)
+    if cache is not None and past_frames:
+        real = torch.nn.functional.pad(cache.valid(), (0, fed_frames), value=True)
+        seen = seen & real[:, None, None, :]
     turns = past_turns = None
     if head_dim is not None:
         turns = rotary(fed, head_dim, theta)
         past_turns = rotary(position[:past_frames], head_dim, theta)
-    window = Window(mask=mask, turns=turns, past_turns=past_turns)
-    if cache is None or not past_frames:
-        return window
-    real = torch.nn.functional.pad(cache.valid(), (0, fed_frames), value=True)
-    return replace(window, mask=mask & real[:, None, None, :])
+    return Window(mask=_logits(seen), turns=turns, past_turns=past_turns)
+
+
+def _logits(seen: Tensor) -> Tensor:
+    return torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, -torch.inf)

@@ -1,7 +1,8 @@
 """Attention over frames, with whatever it has to remember handed in and out.
 
 Shape letters: B rows, T query frames, K key frames, C channels, H heads, d channels of a head.
-Masks are boolean, true where a query may see a key, and broadcast to (B, H, T, K); None sees all.
+Masks are added to the logits (0 where a query sees a key, else minus infinity) and broadcast to
+(B, H, T, K).
 """
 
 from torch import Tensor, nn
@@ -11,13 +12,19 @@ from afgen.nn.cache import KeyValues
 from afgen.nn.rope import rotate
 
 
-def _split(x_BTC: Tensor, heads: int) -> Tensor:
+def _heads(x_BTC: Tensor, parts: int, heads: int) -> Tensor:
+    """(parts, B, T, H, d) of fused projections."""
     rows, frames, _ = x_BTC.shape
-    return x_BTC.view(rows, frames, heads, -1).transpose(1, 2)
+    return x_BTC.view(rows, frames, parts, heads, -1).permute(2, 0, 1, 3, 4)
 
 
-def _attend(query_BHTd: Tensor, seen: KeyValues, mask: Tensor | None) -> Tensor:
-    out_BHTd = F.scaled_dot_product_attention(query_BHTd, seen.keys, seen.values, attn_mask=mask)
+def _attend(query_BTHd: Tensor, seen: KeyValues, mask: Tensor) -> Tensor:
+    out_BHTd = F.scaled_dot_product_attention(
+        query_BTHd.transpose(1, 2),
+        seen.keys.transpose(1, 2),
+        seen.values.transpose(1, 2),
+        attn_mask=mask,
+    )
     return out_BHTd.transpose(1, 2).flatten(2)
 
 
@@ -31,18 +38,19 @@ class SelfAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(
-        self, x_BTC: Tensor, turns: Tensor, mask: Tensor | None, past: KeyValues | None = None
+        self, x_BTC: Tensor, turns: Tensor, mask: Tensor, past: KeyValues | None = None
     ) -> tuple[Tensor, KeyValues]:
         """Mixed frames (B, T, C), and this call's own keys (unrotated) and values to remember.
 
-        `past` precedes the frames of `x_BTC`, its keys rotated already; `turns` (T, d / 2) are the
-        rotations of the frames of `x_BTC`.
+        `past` precedes the frames of `x_BTC`, its keys rotated already; `turns` are the rotations
+        of the frames of `x_BTC`.
         """
-        query, key, value = (_split(part, self.heads) for part in self.qkv(x_BTC).chunk(3, dim=-1))
-        seen = KeyValues(rotate(key, turns), value)
+        qkv = _heads(self.qkv(x_BTC), 3, self.heads)
+        query, key = rotate(qkv[:2], turns)
+        seen = KeyValues(key, qkv[2])
         if past is not None:
             seen = seen.after(past)
-        return self.proj(_attend(rotate(query, turns), seen, mask)), KeyValues(key, value)
+        return self.proj(_attend(query, seen, mask)), KeyValues(qkv[1], qkv[2])
 
 
 class CrossAttention(nn.Module):
@@ -57,14 +65,13 @@ class CrossAttention(nn.Module):
 
     def look_up(self, context_BKC: Tensor) -> KeyValues:
         """Keys (unrotated) and values of the sequence that will be attended to."""
-        key, value = (_split(part, self.heads) for part in self.kv(context_BKC).chunk(2, dim=-1))
-        return KeyValues(key, value)
+        return KeyValues(*_heads(self.kv(context_BKC), 2, self.heads))
 
     def forward(
-        self, x_BTC: Tensor, seen: KeyValues, mask: Tensor | None, turns: Tensor | None = None
+        self, x_BTC: Tensor, seen: KeyValues, mask: Tensor, turns: Tensor | None = None
     ) -> Tensor:
         """(B, T, C) gathered from `seen`; with `turns`, its keys must be rotated already."""
-        query = _split(self.q(x_BTC), self.heads)
+        query = _heads(self.q(x_BTC), 1, self.heads)[0]
         if turns is not None:
             query = rotate(query, turns)
         return self.proj(_attend(query, seen, mask))  # type: ignore[no-any-return]

@@ -12,19 +12,19 @@ from torch import Tensor
 
 
 class KeyValues(NamedTuple):
-    """What attention looks things up in: keys and values, each (R, H, T, d)."""
+    """What attention looks things up in: keys and values, each (R, T, H, d)."""
 
     keys: Tensor
     values: Tensor
 
     def frames(self, start: int, stop: int | None = None) -> "KeyValues":
         """The frames start..stop of both."""
-        return KeyValues(self.keys[:, :, start:stop], self.values[:, :, start:stop])
+        return KeyValues(self.keys[:, start:stop], self.values[:, start:stop])
 
     def after(self, past: "KeyValues") -> "KeyValues":
         """`past` followed by these."""
         return KeyValues(
-            torch.cat((past.keys, self.keys), dim=2), torch.cat((past.values, self.values), dim=2)
+            torch.cat((past.keys, self.keys), dim=1), torch.cat((past.values, self.values), dim=1)
         )
 
 
@@ -36,8 +36,8 @@ class RollingCache:
     Keys are kept unrotated, so that positions may be counted anew for each block.
     """
 
-    keys_LRHWd: Tensor
-    values_LRHWd: Tensor
+    keys_LRWHd: Tensor
+    values_LRWHd: Tensor
     filled_R: Tensor
 
     @classmethod
@@ -52,17 +52,17 @@ class RollingCache:
         device: torch.device | None = None,
     ) -> "RollingCache":
         """A cache that has seen nothing."""
-        zeros = torch.zeros(layers, rows, heads, frames, head_dim, device=device)
+        zeros = torch.zeros(layers, rows, frames, heads, head_dim, device=device)
         return cls(zeros, zeros, torch.zeros(rows, dtype=torch.int64, device=device))
 
     @property
     def frames(self) -> int:
         """W."""
-        return self.keys_LRHWd.shape[3]
+        return self.keys_LRWHd.shape[2]
 
     def layer(self, index: int) -> KeyValues:
         """One layer's window."""
-        return KeyValues(self.keys_LRHWd[index], self.values_LRHWd[index])
+        return KeyValues(self.keys_LRWHd[index], self.values_LRWHd[index])
 
     def valid(self) -> Tensor:
         """True where a slot of the window holds a real frame, (R, W)."""
@@ -73,10 +73,10 @@ class RollingCache:
         """The window moved on by the frames of `fresh`, one entry per layer."""
         if not self.frames:
             return self
-        moved = fresh[0].keys.shape[2]
+        moved = fresh[0].keys.shape[1]
         return RollingCache(
-            _roll(self.keys_LRHWd, torch.stack([entry.keys for entry in fresh])),
-            _roll(self.values_LRHWd, torch.stack([entry.values for entry in fresh])),
+            _roll(self.keys_LRWHd, torch.stack([entry.keys for entry in fresh])),
+            _roll(self.values_LRWHd, torch.stack([entry.values for entry in fresh])),
             (self.filled_R + moved).clamp(max=self.frames),
         )
 
@@ -84,12 +84,12 @@ class RollingCache:
         """The same cache with these rows (integer indices) as if they had seen nothing."""
         return replace(
             self,
-            keys_LRHWd=self.keys_LRHWd.index_fill(1, rows, 0.0),
-            values_LRHWd=self.values_LRHWd.index_fill(1, rows, 0.0),
+            keys_LRWHd=self.keys_LRWHd.index_fill(1, rows, 0.0),
+            values_LRWHd=self.values_LRWHd.index_fill(1, rows, 0.0),
             filled_R=self.filled_R.index_fill(0, rows, 0),
         )
 
 
-def _roll(window_LRHWd: Tensor, fresh_LRHTd: Tensor) -> Tensor:
-    frames = window_LRHWd.shape[3]
-    return torch.cat((window_LRHWd, fresh_LRHTd), dim=3)[:, :, :, -frames:].contiguous()
+def _roll(window_LRWHd: Tensor, fresh_LRTHd: Tensor) -> Tensor:
+    frames = window_LRWHd.shape[2]
+    return torch.cat((window_LRWHd, fresh_LRTHd), dim=2)[:, :, -frames:].contiguous()
