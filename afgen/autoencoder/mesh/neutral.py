@@ -78,36 +78,42 @@ class NeutralState:
     """The running estimate of one person. `neutral_N3` is its value; arrays are never changed."""
 
     neutral_N3: Array
-    shapes_GN3: Array  # the gallery
+    target_N3: Array  # what the gallery says, which the value approaches
+    shapes_GN3: Array  # the gallery: the most neutral frames seen
     measures_G4: Array
 
 
 def start_neutral(shape_N3: Array, measures_4: Array, jaw_N3: Array) -> NeutralState:
     """The estimate after one frame: that frame with its mouth closed."""
-    return NeutralState(close_mouth(shape_N3, jaw_N3), shape_N3[None], measures_4[None])
+    closed_N3 = close_mouth(shape_N3, jaw_N3)
+    return NeutralState(closed_N3, closed_N3, shape_N3[None], measures_4[None])
 
 
 def update_neutral(
     state: NeutralState, shape_N3: Array, measures_4: Array, jaw_N3: Array
 ) -> NeutralState:
-    """The estimate after one more frame; the gallery keeps the most neutral frames seen."""
+    """The estimate after one more frame."""
+    state = _remember(state, shape_N3, measures_4, jaw_N3)
+    gain = max(1.0 / len(state.shapes_GN3), _GALLERY_GAIN)
+    neutral_N3 = state.neutral_N3 + gain * (state.target_N3 - state.neutral_N3)
+    return replace(state, neutral_N3=neutral_N3)
+
+
+def _remember(
+    state: NeutralState, shape_N3: Array, measures_4: Array, jaw_N3: Array
+) -> NeutralState:
+    """Take a frame into the gallery, in place of the least neutral one once that is full.
+
+    The gallery says the median of its better third.
+    """
     measures_G4 = np.concatenate([state.measures_G4, measures_4[None]])
-    distances_G = _distances(measures_G4)
-    if len(measures_G4) > _GALLERY:
-        worst = int(np.argmax(distances_G))
-        if worst == _GALLERY:  # the new frame itself
-            return _approach(state, jaw_N3)
-        keep = np.arange(len(measures_G4)) != worst
-    else:
-        keep = np.ones(len(measures_G4), dtype=bool)
-    shapes_GN3 = np.concatenate([state.shapes_GN3, shape_N3[None]])[keep]
-    return _approach(replace(state, shapes_GN3=shapes_GN3, measures_G4=measures_G4[keep]), jaw_N3)
-
-
-def _approach(state: NeutralState, jaw_N3: Array) -> NeutralState:
-    """Move the neutral towards the median of the gallery's better third."""
-    size = len(state.shapes_GN3)
-    best = np.argsort(_distances(state.measures_G4), kind="stable")[: max(1, size // 3)]
-    target_N3 = close_mouth(np.median(state.shapes_GN3[best], axis=0), jaw_N3)
-    gain = max(1.0 / size, _GALLERY_GAIN)
-    return replace(state, neutral_N3=state.neutral_N3 + gain * (target_N3 - state.neutral_N3))
+    order = np.argsort(_distances(measures_G4), kind="stable")
+    if len(order) > _GALLERY:
+        if order[-1] == _GALLERY:  # the new frame itself is the least neutral
+            return state
+        order = order[:_GALLERY]
+    shapes_GN3 = np.concatenate([state.shapes_GN3, shape_N3[None]])[order]
+    best_N3 = np.median(shapes_GN3[: max(1, len(order) // 3)], axis=0)
+    return NeutralState(
+        state.neutral_N3, close_mouth(best_N3, jaw_N3), shapes_GN3, measures_G4[order]
+    )
