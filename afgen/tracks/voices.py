@@ -111,8 +111,8 @@ def split_in_two(
     side_N = centred_NF @ axes[0]
     first_T = np.full(len(speech_T), 0.5, np.float32)
     first_T[speech_T] = side_N > np.median(side_N)
-    posterior_KT = np.stack([first_T, 1 - first_T])
+    posterior_KT: Floats = np.stack([first_T, 1 - first_T])
     for _ in range(rounds):
         posterior_KT = decode(voice_evidence(features_TF, posterior_KT, speech_T))
     early_K = posterior_KT[:, speech_T][:, :FRAME_RATE_HZ].mean(axis=1)
-    return posterior_KT if early_K[0] >= early_K[1] else posterior_KT[::-1]
+    return posterior_KT[:: 1 if early_K[0] >= early_K[1] else -1]
