@@ -33,6 +33,21 @@ class MotionAutoencoder(Protocol[IdentityT, StateT]):
         """Motion (D,) of a tracked face, from this frame and the past only (`state`)."""
         ...
 
+    def restyle(
+        self,
+        identity: IdentityT,
+        motion_TD: Floats,
+        *,
+        head: float,
+        expression: float,
+        blink: float,
+    ) -> Floats:
+        """The motion with head motion, expression and blinks scaled; 1 leaves it as it is.
+
+        Raises OptionError where a family cannot tell them apart.
+        """
+        ...
+
     def decode(self, identity: IdentityT, motion_TD: Floats) -> Iterator[Image]:
         """One square crop picture (size, size, 3) per row of motion."""
         ...

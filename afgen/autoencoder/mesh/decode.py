@@ -10,10 +10,18 @@ from afgen.autoencoder.mesh.basis import MotionBasis, load_basis
 from afgen.autoencoder.mesh.compose import draw_frame, place_face, reference_motion
 from afgen.autoencoder.mesh.encode import EncoderState, MeshEncoder
 from afgen.autoencoder.mesh.identity import FaceFinder, MeshIdentity, build_identity
-from afgen.autoencoder.mesh.motion import MOTION_DIM, MotionLimits
+from afgen.autoencoder.mesh.motion import (
+    ANGLES,
+    MOTION_DIM,
+    POSE_SCALES,
+    MotionLimits,
+    join_motion,
+    pose_motion,
+)
 from afgen.autoencoder.mesh.paste import paste
-from afgen.autoencoder.mesh.pose import project
+from afgen.autoencoder.mesh.pose import project, solve_pose
 from afgen.autoencoder.mesh.retarget import build_retargeter
+from afgen.autoencoder.mesh.strengths import restyle
 from afgen.signals import FaceView, Floats, Image, Portrait
 
 
@@ -60,11 +68,37 @@ class MeshAutoencoder:
         """Motion (D,) of a tracked face, from this frame and the past only."""
         return self._encoder.encode(view, state)
 
+    def restyle(
+        self,
+        identity: MeshIdentity,
+        motion_TD: Floats,
+        *,
+        head: float,
+        expression: float,
+        blink: float,
+    ) -> Floats:
+        """The motion with its parts scaled, see `strengths`."""
+        return restyle(
+            motion_TD, reference_motion(identity), head=head, expression=expression, blink=blink
+        )
+
     def decode(self, identity: MeshIdentity, motion_TD: Floats) -> Iterator[Image]:
         """One crop picture (size, size, 3) per row of motion; each depends on its row alone."""
         for motion_D in motion_TD:
             now, shape_N3 = place_face(identity, self._retargeter, motion_D, self._limits)
             yield draw_frame(identity, now, shape_N3, self._pool)
+
+    def own_motion(self, identity: MeshIdentity, landmarks_N3: Floats) -> Floats:
+        """Motion (D,) that the portrait's own person shows in another picture of the same framing.
+
+        `landmarks_N3` are pixels of that picture, which is as large as the portrait.
+        """
+        points_N3 = identity.crop.from_portrait(landmarks_N3)
+        pose, shape_N3 = solve_pose(points_N3, self.basis.mean_N3)
+        pose_6 = pose_motion(pose, identity.rest)
+        leak_N3 = self.basis.pose_leak(pose_6[ANGLES] * POSE_SCALES[ANGLES])
+        shown_N3 = (shape_N3 - identity.face.neutral_N3 - leak_N3) / identity.face.stretch_N3
+        return join_motion(pose_6, self.basis.coefficients(shown_N3)).astype(np.float32)
 
     def landmarks(self, identity: MeshIdentity, motion_D: Floats) -> Floats:
         """Where the landmarks (478, 3) of a decoded picture lie, crop pixels."""
