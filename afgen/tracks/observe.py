@@ -17,7 +17,6 @@ import numpy as np
 from afgen.signals import FaceView, Flags, Floats, Image
 from afgen.tracks.follow import FollowConfig, follow
 from afgen.tracks.landmarks import Box, box_of
-from afgen.tracks.smooth import OneEuroConfig, OneEuroState, one_euro
 
 StateT = TypeVar("StateT")
 Encode = Callable[[FaceView, StateT | None], tuple[Floats, StateT]]
@@ -31,12 +30,10 @@ _NOSE = 1
 
 @dataclass(frozen=True, slots=True)
 class ObserveConfig:
-    """What counts as a person, and how motion is smoothed."""
+    """Whom to follow, what counts as a person, how large their picture is kept."""
 
     follow: FollowConfig = field(default_factory=FollowConfig)
-    smoothing: OneEuroConfig = field(default_factory=OneEuroConfig)
     least_frames: int = 12  # seen in fewer, nobody
-    restart_after_frames: int = 10  # unseen this long, smoothing starts anew
     thumbnail_px: int = 128
 
 
@@ -83,7 +80,6 @@ class _Notes(Generic[StateT]):
     seen: "array[int]" = field(default_factory=lambda: array("i"))
     rows: "array[float]" = field(default_factory=lambda: array("f"))  # box 4, mouth 2, motion D
     encoder: StateT | None = None
-    smoother: OneEuroState | None = None
     best_view: float = 0.0
     thumbnail_HWC: Image = field(default_factory=lambda: np.zeros((1, 1, 3), np.uint8))
 
@@ -119,17 +115,12 @@ def _note(
 ) -> None:
     height, width = view.image_HWC.shape[:2]
     box = box_of(view.landmarks_N3)
-    unseen = view.frame - notes.seen[-1] if notes.seen else 0
     notes.seen.append(view.frame)
     notes.rows.extend((box.left / width, box.top / height, box.width / width, box.height / height))
     notes.rows.extend(mouth_of(view.landmarks_N3))
     if encode is not None:
         motion_D, notes.encoder = encode(view, notes.encoder)
-        restart = unseen > config.restart_after_frames
-        smooth_D, notes.smoother = one_euro(
-            motion_D, None if restart else notes.smoother, config.smoothing
-        )
-        notes.rows.extend(smooth_D.tolist())
+        notes.rows.extend(motion_D.tolist())
     quality = box.height * frontality(view.landmarks_N3)
     if quality > 1.05 * notes.best_view:
         notes.best_view = quality
