@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from afgen.generator.flow import block_schedule, noised, target_velocity, updates_in
+from afgen.generator.solver import block_noise, euler
+
+
+def test_ten_evaluations_are_eight_updates_and_a_commit() -> None:
+    assert updates_in(10) == 8
+    schedule = block_schedule(10, 10)
+    assert schedule.shape == (9, 10)
+    torch.testing.assert_close(schedule[:, 0], torch.linspace(1, 0, 9))
+
+
+def test_clean_frames_of_a_schedule_stay_clean() -> None:
+    schedule = block_schedule(5, 10, clean_frames=2)
+    assert schedule.shape == (4, 12)
+    assert schedule[:, :2].abs().sum() == 0
+
+
+def test_too_few_evaluations_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 3"):
+        updates_in(2)
+
+
+def test_the_true_velocity_leads_from_noise_to_motion_in_any_order() -> None:
+    motion, noise = torch.randn(2, 2, 10, 3, generator=torch.Generator().manual_seed(0))
+    late = torch.linspace(1, 0, 10)
+    ragged = torch.stack((torch.ones(10), late, late.square() * late, torch.zeros(10)))
+    seen = []
+
+    def velocity(x_RFD: torch.Tensor, time_F: torch.Tensor) -> torch.Tensor:
+        torch.testing.assert_close(x_RFD, noised(motion, noise, time_F.expand(2, -1)))
+        seen.append(time_F)
+        return target_velocity(motion, noise)
+
+    torch.testing.assert_close(euler(velocity, noise, ragged), motion, atol=1e-5, rtol=0)
+    assert len(seen) == 3
+
+
+def test_noise_depends_on_seed_and_block_only() -> None:
+    batch = block_noise([3, 5, 3], [0, 7, 1], 10, 4)
+    assert torch.equal(batch[1], block_noise([5], [7], 10, 4)[0])
+    assert not torch.equal(batch[0], batch[2])
+    assert not torch.equal(block_noise([5], [7], 10, 4), block_noise([7], [5], 10, 4))
+
+
+def test_noise_is_standard_normal() -> None:
+    noise = block_noise([1] * 50, range(50), 10, 38)
+    assert noise.mean().abs() < 0.03
+    assert (noise.std() - 1).abs() < 0.03
