@@ -186,6 +186,8 @@ def _open(path: Path, container: str, **seek: Any) -> Any:
         format_whitelist=",".join(CONTAINERS),
         codec_whitelist=",".join(CODECS),
         threads=PROCESS_LIMITS.threads,
+        # A stream that changes its size midway (calls in a browser do) must not restart the clock.
+        reinit_filter=0,
         **seek,
     )
 

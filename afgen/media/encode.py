@@ -151,23 +151,28 @@ class VideoWriter:
             raise InternalError("A video without pictures was to be finished.")
         self._encoder.close()
         with writing(self.path):
-            listing = _list_parts(self._folder)
-        joined = self._folder / _JOINED_FILE
+            _list_parts(self._folder)
+        # Names are relative to the folder: ffmpeg takes some signs in longer ones for addresses.
         command = arguments.join(
-            listing,
-            joined,
+            Path(_LISTING_FILE),
+            Path(_JOINED_FILE),
             sounds=_sound_inputs(sound),
             frames=self.frames,
             settings=self.settings,
         )
         with Child(
-            command, subject=self.path.name, blames=InternalError, feeds=True, limits=self._limits
+            command,
+            subject=self.path.name,
+            blames=InternalError,
+            folder=self._folder,
+            feeds=True,
+            limits=self._limits,
         ) as child:
             if isinstance(sound, np.ndarray):
                 _feed(child, sound)
             child.finish()
         with writing(self.path):
-            joined.replace(self.path)
+            (self._folder / _JOINED_FILE).replace(self.path)
         self._done = True
 
 
@@ -304,12 +309,10 @@ def _finished_parts(folder: Path) -> list[Path]:
     return [part for index, part in enumerate(parts) if part.stem == f"{index:06d}"]
 
 
-def _list_parts(folder: Path) -> Path:
-    """The concat listing of all segments; names are relative to it and need no quoting."""
-    listing = folder / _LISTING_FILE
+def _list_parts(folder: Path) -> None:
+    """Write the concat listing of all segments."""
     lines = [f"file '{part.name}'" for part in sorted(folder.glob("*.mp4"))]
-    listing.write_text("\n".join(lines) + "\n", "utf-8")
-    return listing
+    (folder / _LISTING_FILE).write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _sound_inputs(sound: Sound) -> list[SoundInput]:
@@ -319,7 +322,7 @@ def _sound_inputs(sound: Sound) -> list[SoundInput]:
         return [SoundInput(channels=np.atleast_2d(sound).shape[0])]
     return [
         SoundInput(
-            path=file.info.path,
+            path=file.info.path.absolute(),
             container=file.info.container,
             channels=file.info.require_audio().channels,
             start_s=file.start_s,

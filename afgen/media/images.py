@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from afgen.errors import (
     CorruptMediaError,
@@ -21,6 +21,7 @@ from afgen.media.limits import MEDIA_LIMITS, MediaLimits
 from afgen.signals import Image, Portrait
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_PROFILED_MODES = frozenset({"RGB", "RGBA", "CMYK"})
 _BACKGROUND_RGB = (128, 128, 128)  # behind transparent pixels: neither a hole nor a glow
 
 
@@ -60,7 +61,7 @@ def _decode(data: bytes, name: str, limits: MediaLimits) -> Image:
                 _require_within(picture, name, limits)
                 picture.load()
                 upright = ImageOps.exif_transpose(picture)
-                return np.array(_to_rgb(upright), np.uint8)
+                return np.array(_to_rgb(_to_srgb(upright)), np.uint8)
         except UnidentifiedImageError:
             raise _unidentified(data, name) from None
         except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
@@ -89,8 +90,26 @@ def _require_within(picture: PillowImage.Image, name: str, limits: MediaLimits) 
         raise MediaTooLargeError(f"{name} has {width}x{height} pixels.")
     if min(width, height) < limits.portrait_min_side:
         raise MediaTooSmallError(f"{name} has only {width}x{height} pixels.")
-    if getattr(picture, "n_frames", 1) > 1:
+    # Several pictures in a JPEG are a telephone's depth maps and previews: the first is it.
+    if picture.format in {"PNG", "WEBP"} and getattr(picture, "n_frames", 1) > 1:
         raise UnsupportedMediaError(f"{name} is an animation.", hint="Save one picture of it.")
+
+
+def _to_srgb(picture: PillowImage.Image) -> PillowImage.Image:
+    """Colours as the picture's own profile means them; telephones save wider ones than sRGB."""
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in _PROFILED_MODES:
+        return picture
+    try:
+        converted = ImageCms.profileToProfile(
+            picture,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGBA" if picture.mode == "RGBA" else "RGB",
+        )
+    except (ImageCms.PyCMSError, OSError):  # a damaged profile: the bare numbers will do
+        return picture
+    return converted if converted is not None else picture
 
 
 def _to_rgb(picture: PillowImage.Image) -> PillowImage.Image:

@@ -6,6 +6,7 @@ start offsets, costs no decoding, and finds files that were cut off.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +19,14 @@ from afgen.errors import (
     NoVideoError,
     UnsupportedMediaError,
 )
-from afgen.media import arguments, process
+from afgen.media import arguments
 from afgen.media.containers import container_of
 from afgen.media.limits import MEDIA_LIMITS, MediaLimits
+from afgen.media.process import Child
 
 _LISTING_BYTES = 512 * 2**20
 _DESCRIPTION_BYTES = 1 << 20
+_NO_TIME = "NOPTS"
 _CUT_OFF = re.compile(
     r"partial file|moov atom not found|[Ff]ile ended prematurely|Truncat|"
     r"corrupt input packet|Packet corrupt|error reading header"
@@ -94,12 +97,7 @@ def probe(path: Path, limits: MediaLimits = MEDIA_LIMITS) -> MediaInfo:
         MediaTimeoutError: ffmpeg hung.
     """
     container = container_of(path)
-    listing, complaints = process.run(
-        arguments.probe_packets(path, container), subject=path.name, most_bytes=_LISTING_BYTES
-    )
-    if cut := next((line for line in complaints if _CUT_OFF.search(line)), None):
-        raise CorruptMediaError(f"{path.name} is damaged or cut off ({cut}).")
-    spans = _spans(listing.decode("ascii", "replace"))
+    spans = _packets(path, container)
     video = next((span for span in spans if span.kind == "video"), None)
     audio = next((span for span in spans if span.kind == "audio"), None)
     if video is None and audio is None:
@@ -159,17 +157,28 @@ class _Span:
         return (self.packets - 1) / length_s if length_s > 0 else 0.0
 
 
-def _spans(listing: str) -> list[_Span]:
+def _packets(path: Path, container: str) -> list[_Span]:
+    """The first picture and sound streams that have packets."""
+    command = arguments.probe_packets(path, container)
+    with Child(command, subject=path.name, reads=True) as child:
+        spans = _spans(child.lines(_LISTING_BYTES))
+        child.finish()
+    if cut := next((line for line in child.complaints if _CUT_OFF.search(line)), None):
+        raise CorruptMediaError(f"{path.name} is damaged or cut off ({cut}).")
+    return spans
+
+
+def _spans(listing: Iterable[str]) -> list[_Span]:
     """The streams of a `framecrc` listing that have packets."""
     spans: dict[int, _Span] = {}
-    for line in listing.splitlines():
+    for line in listing:
         if line.startswith("#"):
             _read_header(line, spans)
             continue
-        fields = line.split(",", 5)
-        if len(fields) >= 5:
-            stream, _, shown, duration = (int(field) for field in fields[:4])
-            spans[stream].add(shown, duration)
+        stream, decoded, shown, duration, *_ = (field.strip() for field in line.split(","))
+        time = decoded if shown == _NO_TIME else shown
+        if time != _NO_TIME:
+            spans[int(stream)].add(int(time), int(duration))
     return [span for span in spans.values() if span.packets]
 
 
@@ -224,8 +233,10 @@ def _audio_stream(path: Path, container: str, span: _Span) -> AudioStream:
 
 
 def _describe(path: Path, command: list[str]) -> str:
-    output, _ = process.run(command, subject=path.name, most_bytes=_DESCRIPTION_BYTES)
-    return output.decode("ascii", "replace")
+    with Child(command, subject=path.name, reads=True) as child:
+        lines = list(child.lines(_DESCRIPTION_BYTES))
+        child.finish()
+    return "\n".join(lines)
 
 
 def _require_within(info: MediaInfo, limits: MediaLimits) -> None:

@@ -14,8 +14,9 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -40,7 +41,8 @@ _LOG_SOURCE = re.compile(r"^(\[[^]]*\] )+")  # "[mov @ 0x55e] " before a message
 
 _FAILURES: tuple[tuple[str, type[AfgenError]], ...] = (
     (r"No space left on device|File too large|Disk quota exceeded", DiskFullError),
-    (r"not on whitelist|not in whitelist|[Uu]nknown decoder|no decoder found|Decoder .*not found",
+    (r"not on whitelist|not in whitelist|[Uu]nknown decoder|no decoder found|Decoder .*not found|"
+     r"Changing audio frame properties on the fly is not supported",
      UnsupportedMediaError),
     (r"Cannot allocate memory|[Pp]icture size .* is invalid|pthread_create", MediaTooLargeError),
 )  # fmt: skip
@@ -79,6 +81,7 @@ class Child:
         *,
         subject: str,
         blames: type[AfgenError] = CorruptMediaError,
+        folder: Path | None = None,
         feeds: bool = False,
         reads: bool = False,
         limits: ProcessLimits = PROCESS_LIMITS,
@@ -89,6 +92,7 @@ class Child:
             arguments: what `afgen.media.arguments` built.
             subject: the file's name, for messages.
             blames: the error for a failure that is none of the known ones.
+            folder: where relative names begin; the current folder by default.
             feeds: whether `write` will be used (its standard input is a pipe).
             reads: whether `read_into` will be used (its standard output is a pipe).
             limits: what the child may use.
@@ -102,6 +106,7 @@ class Child:
             stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
             stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            cwd=folder,
             start_new_session=True,
             bufsize=0,
         )
@@ -146,17 +151,19 @@ class Child:
             filled += count
         return filled
 
-    def read_all(self, most_bytes: int) -> bytes:
-        """The child's whole output, at most `most_bytes`."""
-        parts: list[bytes] = []
-        total = 0
+    def lines(self, most_bytes: int) -> Iterator[str]:
+        """The child's output line by line; MediaTooLargeError beyond `most_bytes`."""
         chunk = bytearray(_CHUNK_BYTES)
+        rest = b""
+        total = 0
         while count := self.read_into(memoryview(chunk)):
             total += count
             if total > most_bytes:
                 raise MediaTooLargeError(f"{self.subject} has too many packets to list.")
-            parts.append(bytes(chunk[:count]))
-        return b"".join(parts)
+            *whole, rest = (rest + chunk[:count]).split(b"\n")
+            yield from (line.decode("ascii", "replace") for line in whole)
+        if rest:
+            yield rest.decode("ascii", "replace")
 
     def write(self, data: bytes | memoryview) -> None:
         """Feed all of `data` to the child's standard input."""
@@ -222,20 +229,6 @@ class Child:
         return failure_of(self.subject, self._process.returncode, self.complaints, self._blames)
 
 
-def run(
-    arguments: Sequence[str], *, subject: str, most_bytes: int
-) -> tuple[bytes, tuple[str, ...]]:
-    """Run ffmpeg to its end: its whole output and its complaints.
-
-    Raises:
-        AfgenError: as `Child.finish`; MediaTooLargeError when the output exceeds `most_bytes`.
-    """
-    with Child(arguments, subject=subject, reads=True) as child:
-        output = child.read_all(most_bytes)
-        child.finish()
-        return output, child.complaints
-
-
 def failure_of(
     subject: str,
     returncode: int,
@@ -250,7 +243,7 @@ def failure_of(
     text = "\n".join(complaints)
     kind = next((kind for pattern, kind in _FAILURES if re.search(pattern, text)), blames)
     cause = complaints[0] if complaints else f"ffmpeg ended with status {returncode}"
-    return kind(f"{subject}: {cause}.")
+    return kind(f"{subject}: {cause.rstrip('.')}.")
 
 
 def _limit(pid: int, limits: ProcessLimits) -> None:

@@ -29,6 +29,7 @@ SOURCES = {
     "sound starts late": {"late_sound_s": 0.52},
     "10 fps, pcm": {"rate": "10", "encoding": ("-c:v", "mjpeg", "-c:a", "pcm_s16le")},
 }
+QUICK = {"29.97 fps", "variable rate", "picture starts late"}
 
 
 def brightness(path):
@@ -47,7 +48,13 @@ def first_frames_at(seconds, rate_hz):
     return np.ceil(seconds * rate_hz - 1e-6) / rate_hz
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(source, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
+        for name, source in SOURCES.items()
+    ],
+)
 def test_flash_and_clap_stay_where_they_were(tmp_path, source):
     path = flash_clap(tmp_path / "call.mkv", **source)
     result = copy_through(path, tmp_path / "out.mp4")
@@ -85,6 +92,30 @@ def test_decoding_from_the_middle_shows_the_same(tmp_path, recording):
         part = list(decode_video(path, start_frame=start, end_frame=start + 7))
         for offset, image_HWC in enumerate(part):
             assert np.array_equal(image_HWC, whole[start + offset]), f"{start} + {offset}"
+
+
+def test_a_change_of_size_midway_does_not_restart_the_clock(tmp_path):
+    pieces, path = [], tmp_path / "call.mkv"
+    for size, colour in (("64x48", "red"), ("96x72", "lime"), ("48x64", "blue")):
+        pieces.append(tmp_path / f"{colour}.h264")
+        ffmpeg(
+            "-f", "lavfi", "-i", f"color={colour}:s={size}:r=25:d=1", *X264, "-bf", "0", pieces[-1]
+        )
+    joined = tmp_path / "joined.h264"
+    joined.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    ffmpeg("-f", "h264", "-framerate", "25", "-i", joined, "-c", "copy", path)
+    pictures = list(decode_video(path))
+    assert len(pictures) == 75
+    assert {image_HWC.shape for image_HWC in pictures} == {(48, 64, 3)}
+    strongest = [int(image_HWC.mean((0, 1)).argmax()) for image_HWC in pictures]
+    assert strongest == [0] * 25 + [1] * 25 + [2] * 25
+
+
+@pytest.mark.parametrize("name", ["-y.mp4", "a b'c%03d.mp4", "http:x?.mp4", "Gespräch „eins“.mp4"])
+def test_names_are_only_names(tmp_path, name):
+    path = flash_clap(tmp_path / "call.mp4", duration_s=1).rename(tmp_path / name)
+    result = copy_through(path, tmp_path / f"{name}.out.mp4")
+    assert probe(result).frames == 25
 
 
 def test_pictures_and_sound_have_one_length(tmp_path):

@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from PIL import ImageCms
 
 from afgen.errors import (
     MediaTooLargeError,
@@ -94,6 +95,31 @@ def test_pixels_and_bytes_are_capped(tmp_path):
             load_portrait(path, limits)
     with pytest.raises(MediaTooSmallError):
         load_portrait(path, MediaLimits(portrait_min_side=31))
+
+
+def test_a_telephone_picture_with_previews_is_its_first_picture(tmp_path):
+    path = tmp_path / "me.jpg"
+    PillowImage.fromarray(gradient()).save(
+        path,
+        format="MPO",
+        save_all=True,
+        append_images=[PillowImage.new("RGB", (8, 8))],
+        quality=95,
+    )
+    assert np.abs(load_portrait(path).image_HWC - gradient().astype(int)).mean() < 6
+
+
+def test_colours_follow_the_profile(tmp_path):
+    path = tmp_path / "me.png"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for icc_profile in (profile, b"damaged"):
+        PillowImage.fromarray(gradient()).save(path, icc_profile=icc_profile)
+        image_HWC = load_portrait(path).image_HWC
+        assert np.abs(image_HWC - gradient().astype(int)).max() <= 1
+    swapped = profile.replace(b"rXYZ", b"....").replace(b"bXYZ", b"rXYZ").replace(b"....", b"bXYZ")
+    PillowImage.fromarray(gradient()).save(path, icc_profile=swapped)
+    image_HWC = load_portrait(path).image_HWC
+    assert np.abs(image_HWC - gradient()[:, :, ::-1].astype(int)).mean() < 3
 
 
 def test_an_animation_is_refused(tmp_path):

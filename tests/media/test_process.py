@@ -16,7 +16,7 @@ from afgen.errors import (
     UnsupportedMediaError,
 )
 from afgen.media.limits import ProcessLimits
-from afgen.media.process import Child, failure_of, find_ffmpeg, run
+from afgen.media.process import Child, failure_of, find_ffmpeg
 
 ENDLESS = ("-loglevel", "error", "-f", "lavfi", "-i", "testsrc=s=64x48", "-f", "rawvideo", "pipe:1")
 
@@ -108,8 +108,18 @@ def test_memory_is_bounded(monkeypatch, tmp_path):
 
 
 def test_output_is_bounded():
-    with pytest.raises(MediaTooLargeError):
-        run(ENDLESS, subject="x", most_bytes=1 << 20)
+    with Child(ENDLESS, subject="x", reads=True) as child, pytest.raises(MediaTooLargeError):
+        for _ in child.lines(most_bytes=1 << 20):
+            pass
+
+
+def test_lines_are_whole_wherever_the_pipe_breaks_them(monkeypatch, tmp_path):
+    body = "for n in range(20_000): print('line', n)\nprint('end', end='')"
+    monkeypatch.setenv("AFGEN_FFMPEG", program(tmp_path / "talks", body))
+    with Child([], subject="x", reads=True) as child:
+        lines = list(child.lines(most_bytes=1 << 20))
+        child.finish()
+    assert lines == [*(f"line {n}" for n in range(20_000)), "end"]
 
 
 def test_file_size_is_bounded(tmp_path):
