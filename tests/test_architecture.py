@@ -43,8 +43,8 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_functions_are_short_and_imports_stand_at_the_top(path: Path) -> None:
-    if path.name == "cli.py":
-        return  # options make its functions long, and it must import late
+    if path.parent.name == "cli":
+        return  # options make its functions long, and they must import late
     for function in functions(path):
         lines = (function.end_lineno or function.lineno) - function.lineno + 1
         assert lines <= 60, f"{function.name} has {lines} lines"

@@ -1,0 +1,27 @@
+"""The command line: parse, call one function, print.
+
+Heavy imports happen inside the commands, so that `afgen --help` answers at once.
+"""
+
+import typer
+
+from afgen.cli import learn, make, measure, setup, terminal
+
+app = typer.Typer(
+    name="afgen",
+    help="Turn a portrait and a recorded conversation into a video of it talking and listening.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=make.RENDER_EXAMPLES)(make.render)
+for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor, learn.prepare):
+    app.command()(command)
+app.add_typer(learn.train, name="train")
+app.add_typer(measure.bench, name="bench")
+
+
+def main() -> None:
+    """Entry point of the `afgen` command."""
+    terminal.run(app)

@@ -1,0 +1,5 @@
+"""`python -m afgen.cli`."""
+
+from afgen.cli import main
+
+main()

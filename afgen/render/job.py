@@ -1,0 +1,164 @@
+"""One render from files to a file: two passes, resumable, with a report beside the video."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from afgen.autoencoder.interface import MotionAutoencoder
+from afgen.clock import seconds_at
+from afgen.errors import OutputError
+from afgen.media.arguments import EncodeSettings
+from afgen.media.encode import VideoWriter
+from afgen.media.files import sha256_of, writing
+from afgen.media.images import load_portrait
+from afgen.presets import Models, load_models
+from afgen.render.ahead import ahead
+from afgen.render.layout import Layout, layout_for
+from afgen.render.motion import generate, keep_states, kept_state
+from afgen.render.output import begin, check_output
+from afgen.render.progress import Listener, Progress, silent
+from afgen.render.report import Report, fingerprint, versions
+from afgen.render.settings import RenderSettings, Sources
+from afgen.render.stopwatch import Stopwatch, peak_memory_mb
+from afgen.render.understanding import Understood, sound_of, understand_sources
+from afgen.signals import Conversation, Image, MotionBlock
+
+ENCODING = EncodeSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The second pass of one render: everything between a conversation and its pictures."""
+
+    models: Models
+    settings: RenderSettings
+    identity: Any
+    conversation: Conversation
+    layout: Layout
+    watch: Stopwatch
+
+    def motion(self, parts: Path, first_frame: int) -> Iterator[MotionBlock]:
+        """Generated motion from `first_frame` on, with the strengths asked for."""
+        settings, models = self.settings, self.models
+        blocks = generate(
+            models.sampler(settings.nfe, settings.guidance_audio, settings.guidance_user),
+            models.features,
+            self.conversation,
+            models.autoencoder.reference_motion(self.identity),
+            seed=settings.seed,
+            first_frame=first_frame,
+            state=kept_state(parts, first_frame),
+        )
+        return self.watch.each("generation", keep_states(blocks, parts, ENCODING.segment_frames))
+
+    def pictures(self, parts: Path, first_frame: int) -> Iterator[Image]:
+        """Finished pictures from `first_frame` on; motion is made in a thread of its own."""
+        with closing(ahead(self.motion(parts, first_frame))) as blocks:
+            avatar = self.watch.each("drawing", self._avatar(blocks))
+            yield from self.layout.compose(avatar, first_frame)
+
+    def _avatar(self, blocks: Iterator[MotionBlock]) -> Iterator[Image]:
+        autoencoder, settings = self.models.autoencoder, self.settings
+        for block in blocks:
+            motion_TD = autoencoder.restyle(
+                self.identity,
+                block.motion_TD,
+                head=settings.head,
+                expression=settings.expression,
+                blink=settings.blink,
+            )
+            for crop_HWC in autoencoder.decode(self.identity, motion_TD):
+                yield self._framed(autoencoder, crop_HWC)
+
+    def _framed(self, autoencoder: MotionAutoencoder[Any, Any], crop_HWC: Image) -> Image:
+        if not self.settings.full_frame:
+            return crop_HWC
+        whole_HWC = autoencoder.paste(self.identity, crop_HWC)
+        height, width = whole_HWC.shape[:2]
+        return whole_HWC[: height - height % 2, : width - width % 2]
+
+
+def render(
+    sources: Sources,
+    settings: RenderSettings,
+    output: Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    progress: Listener = silent,
+) -> Report:
+    """Render `sources` to the mp4 `output` and write its report beside it.
+
+    With `resume`, what an interrupted run left is taken up, and the bytes are those of an
+    uninterrupted one. Raises InputError, OutputError, WeightsError and their kinds.
+    """
+    watch = Stopwatch()
+    check_output(output, force=force or resume)
+    inputs = {role: sha256_of(path) for role, path in sources.files.items()}
+    portrait = load_portrait(sources.portrait)
+    models = load_models(settings.preset, size=None if settings.full_frame else settings.size)
+    identity = models.autoencoder.identify(portrait)
+    key = fingerprint(sources, settings, {"inputs": inputs, "weights": models.weights_sha256})
+    parts = begin(output, key, resume=resume)
+    with watch.stage("understanding"):
+        understood = understand_sources(sources, settings, models.autoencoder, parts, progress)
+    size = _avatar_size(settings, portrait.image_HWC)
+    layout = layout_for(settings.layout, size, understood.user_view)
+    conversation = understood.conversation
+    stage = _Stage(models, settings, identity, conversation, layout, watch)
+    with VideoWriter(output, size=layout.size, resume_key=key, settings=ENCODING) as writer:
+        first = writer.first_frame
+        for image_HWC in stage.pictures(parts, first):
+            with watch.stage("encoding"):
+                writer.write(image_HWC)
+            progress(Progress("Rendering", writer.frames, conversation.frames))
+        with watch.stage("encoding"):
+            writer.finish(sound_of(sources, conversation, settings))
+    made = conversation.frames - first
+    report = _report(sources, settings, models, inputs, understood, output, watch, made)
+    with writing(output):
+        report.save(output.with_suffix(".json"))
+    return report
+
+
+def _avatar_size(settings: RenderSettings, portrait_HWC: Image) -> tuple[int, int]:
+    if not settings.full_frame:
+        return settings.size, settings.size
+    height, width = portrait_HWC.shape[:2]
+    return width - width % 2, height - height % 2
+
+
+def _report(
+    sources: Sources,
+    settings: RenderSettings,
+    models: Models,
+    inputs: dict[str, str],
+    understood: Understood,
+    output: Path,
+    watch: Stopwatch,
+    frames_made: int,
+) -> Report:
+    if not output.is_file():
+        raise OutputError(f"{output} disappeared while it was written.")
+    speed = {
+        "duration_s": seconds_at(understood.conversation.frames),
+        "total_s": watch.total_s,
+        "realtime_factor": seconds_at(frames_made) / watch.total_s,
+        "peak_memory_mb": peak_memory_mb(),
+        **{f"{name}_s": busy_s for name, busy_s in watch.busy_s.items()},
+    }
+    return Report(
+        sources=sources,
+        settings=settings,
+        inputs_sha256=inputs,
+        weights_sha256=models.weights_sha256,
+        weights_licence=models.licence,
+        versions=versions(),
+        frames=understood.conversation.frames,
+        output_sha256=sha256_of(output),
+        understanding=understood.summary,
+        speed={name: round(value, 3) for name, value in speed.items()},
+        warnings=understood.warnings,
+    )

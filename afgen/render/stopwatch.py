@@ -1,0 +1,49 @@
+"""How long each stage of a render was busy, measured where the work is done."""
+
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Stopwatch:
+    """Busy seconds by stage. Stages run at the same time, so they may sum to more than the whole."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.busy_s: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time inside the block."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.busy_s[name] += time.monotonic() - began
+
+    def each(self, name: str, values: Iterator[T]) -> Iterator[T]:
+        """The same values, counting the time it takes to make each."""
+        while True:
+            with self.stage(name):
+                try:
+                    value = next(values)
+                except StopIteration:
+                    return
+            yield value
+
+    @property
+    def total_s(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._began
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
