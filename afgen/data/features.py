@@ -148,7 +148,7 @@ def load_features(path: Path) -> ClipFeatures:
 
 def _load_arrays(path: Path, *required: str) -> dict[str, Floats]:
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CorruptMediaError(f"{path} is not whole: {error}") from error

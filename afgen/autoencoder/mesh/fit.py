@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from afgen.autoencoder.mesh.actions import author_actions
 from afgen.autoencoder.mesh.basis import COEFFICIENTS, MotionBasis
@@ -26,6 +27,7 @@ from afgen.autoencoder.mesh.topology import (
     LANDMARKS,
     LOWER_LIP_INNER,
     LOWER_LIP_OUTER,
+    MOUTH_LOOP,
     UPPER_LIP_INNER,
     UPPER_LIP_OUTER,
     Indices,
@@ -137,6 +139,24 @@ def fit_basis(clips: Clips, mirror_pairs: Indices, config: FitConfig) -> MotionB
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What a basis cannot say of a clip: mean distance in the picture, in pixels."""
+
+    features: float  # of lips and lids
+    everything: float
+
+
+def residual_px(clip_TN3: ArrayIn, basis: MotionBasis, face_px: float = 220.0) -> Residual:
+    """Distance of landmarks to their projection on the basis, for a face `face_px` wide."""
+    displacement_TN3, angles_T3, _ = _displacements(clip_TN3, basis.mean_N3)
+    displacement_TN3 -= basis.pose_leak(angles_T3)
+    missed_TN3 = basis.displacement(basis.coefficients(displacement_TN3)) - displacement_TN3
+    distance_TN = face_px * np.linalg.norm(missed_TN3[..., :2], axis=-1)
+    features = np.concatenate([MOUTH_LOOP, *(eye.loop for eye in EYES)])
+    return Residual(float(distance_TN[:, features].mean()), float(distance_TN.mean()))
+
+
 def feature_weights(config: FitConfig) -> Array:
     """How much each coordinate of each landmark counts, (N, 3)."""
     weights_N3 = np.ones((LANDMARKS, 3))
@@ -233,14 +253,15 @@ def _principal(
         (1.0, recorded.even_MM, authored.even_MM),
         (-1.0, recorded.odd_MM, authored.odd_MM),
     ):
-        variance_M, axes_MM = np.linalg.eigh(a * of_recorded + b * of_authored)
-        leading = np.argsort(variance_M)[::-1][:COEFFICIENTS]
-        vectors.append(_signed(axes_MM[:, leading].T))
-        variances.append(variance_M[leading])
+        mixed_MM = a * of_recorded + b * of_authored
+        leading = [len(mixed_MM) - COEFFICIENTS, len(mixed_MM) - 1]
+        variance_K, axes_MK = eigh(mixed_MM, subset_by_index=leading)
+        vectors.append(_signed(axes_MK.T))
+        variances.append(variance_K)
         parities.append(np.full(COEFFICIENTS, parity))
-    variance_K = np.concatenate(variances)
-    best = np.argsort(variance_K)[::-1][:COEFFICIENTS]
-    scales_K = np.sqrt(variance_K[best])
+    all_variances = np.concatenate(variances)
+    best = np.argsort(all_variances)[::-1][:COEFFICIENTS]
+    scales_K = np.sqrt(all_variances[best])
     scales_K = np.maximum(scales_K, config.scale_floor * scales_K[0])
     return np.concatenate(vectors)[best], scales_K, np.concatenate(parities)[best]
 

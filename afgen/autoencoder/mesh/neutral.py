@@ -59,8 +59,8 @@ def close_mouth(shape_N3: Array, jaw_N3: Array, opening: float = CLOSED_MOUTH) -
         excess = float(mouth_opening(closed_N3)) - opening
         if excess <= 1e-4:
             break
-        closed_N3 = closed_N3 - excess * jaw_N3
-    return _part_lips(closed_N3)
+        closed_N3 = _part_lips(closed_N3 - excess * jaw_N3)
+    return closed_N3
 
 
 def _part_lips(shape_N3: Array) -> Array:
