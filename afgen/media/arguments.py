@@ -154,6 +154,8 @@ def join(
 ) -> list[str]:
     """Join encoded segments without touching their pictures, and add the sound.
 
+    Progress is reported on standard output, since a long recording's sound takes a while.
+
     Args:
         listing: text file that names the segments in order, for ffmpeg's concat demuxer.
         path: the result.
@@ -168,7 +170,8 @@ def join(
     if sounds:
         streams.append(_mix([_timed_sound(sound, frames, rate_hz) for sound in sounds]))
         options |= {"c:a": "aac", "b:a": settings.audio_bitrate_bps}
-    return _compile(ffmpeg.output(*streams, f"file:{path}", f="mp4", **options).overwrite_output())
+    output = ffmpeg.output(*streams, f"file:{path}", f="mp4", **options).overwrite_output()
+    return _compile(output.global_args("-progress", _PIPE_OUT))
 
 
 _DETERMINISTIC: dict[str, Any] = {

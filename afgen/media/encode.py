@@ -7,7 +7,6 @@ sound is encoded once at the end, so a resumed render gives the bytes of an unin
 
 import queue
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,22 +17,29 @@ from typing import Self
 
 import numpy as np
 
-from afgen.clock import SAMPLE_RATE_HZ
+from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from afgen.errors import InternalError, OptionError
 from afgen.media import arguments
 from afgen.media.arguments import EncodeSettings, SoundInput
 from afgen.media.files import require_writable_place, writing
 from afgen.media.limits import PROCESS_LIMITS, ProcessLimits
+from afgen.media.parts import (
+    JOINED_FILE,
+    LISTING_FILE,
+    finished_parts,
+    list_parts,
+    open_parts,
+    tail_of,
+    temporary_parts,
+)
 from afgen.media.probe import MediaInfo
 from afgen.media.process import Child
 from afgen.signals import Floats, Image
 
 _QUEUED_FRAMES = 8
 _POLL_S = 0.1
-_KEY_FILE = "key"
-_LISTING_FILE = "segments.txt"
-_JOINED_FILE = "joined.partial"
 _SMALLEST_SIDE = 16
+_PROGRESS_BYTES = 64 * 2**20
 _SOUND_CHUNK_SAMPLES = SAMPLE_RATE_HZ
 
 
@@ -72,7 +78,8 @@ class VideoWriter:
 
     Leaving the block without `finish`, by an exception or Ctrl-C, leaves no file. With a
     `resume_key` finished segments stay in a hidden folder beside the result, and a later writer
-    with the same path and key goes on at `first_frame`; with another key they are thrown away.
+    with the same path and key goes on at `first_frame`; with another key they are thrown away. The
+    key must tell apart everything the pictures come from, the size and the settings.
 
     Example:
         with VideoWriter(path, size=(512, 512), resume_key=key) as writer:
@@ -104,10 +111,8 @@ class VideoWriter:
         self.settings = settings or EncodeSettings()
         self._limits = limits
         self._keep = resume_key is not None
-        self._folder = (
-            _temporary_parts(path) if resume_key is None else open_parts(path, resume_key)
-        )
-        parts = _finished_parts(self._folder)
+        self._folder = temporary_parts(path) if resume_key is None else open_parts(path, resume_key)
+        parts = finished_parts(self._folder)
         self.first_frame = len(parts) * self.settings.segment_frames
         self.frames = self.first_frame
         self._done = False
@@ -123,7 +128,7 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self._encoder.abort()
-        parts = _finished_parts(self._folder)
+        parts = finished_parts(self._folder)
         if self._done or not self._keep or not parts:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -151,11 +156,11 @@ class VideoWriter:
             raise InternalError("A video without pictures was to be finished.")
         self._encoder.close()
         with writing(self.path):
-            _list_parts(self._folder)
+            list_parts(self._folder)
         # Names are relative to the folder: ffmpeg takes some signs in longer ones for addresses.
         command = arguments.join(
-            Path(_LISTING_FILE),
-            Path(_JOINED_FILE),
+            Path(LISTING_FILE),
+            Path(JOINED_FILE),
             sounds=_sound_inputs(sound),
             frames=self.frames,
             settings=self.settings,
@@ -166,13 +171,16 @@ class VideoWriter:
             blames=InternalError,
             folder=self._folder,
             feeds=True,
+            reads=True,
             limits=self._limits,
         ) as child:
             if isinstance(sound, np.ndarray):
-                _feed(child, sound)
+                _feed(child, np.atleast_2d(sound)[:, : self.frames * SAMPLES_PER_FRAME])
+            for _ in child.lines(_PROGRESS_BYTES):  # takes its time, and tells that it is alive
+                pass
             child.finish()
         with writing(self.path):
-            (self._folder / _JOINED_FILE).replace(self.path)
+            (self._folder / JOINED_FILE).replace(self.path)
         self._done = True
 
 
@@ -251,68 +259,10 @@ class _SegmentEncoder:
                 return
             child.finish()
         with writing(path):
-            partial.replace(path if count == self._settings.segment_frames else _tail(path))
+            partial.replace(path if count == self._settings.segment_frames else tail_of(path))
         self._next += 1
         if count < self._settings.segment_frames:
             self._stop.set()
-
-
-def _tail(path: Path) -> Path:
-    """Name of a last segment that is shorter than the others, and is never resumed from."""
-    return path.with_name(f"{path.stem}.tail.mp4")
-
-
-def _parts_folder(path: Path) -> Path:
-    return path.parent / f".{path.name}.parts"
-
-
-def _temporary_parts(path: Path) -> Path:
-    """A fresh hidden folder for the segments of a video that will not be resumed."""
-    with writing(path):
-        return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-
-
-def open_parts(path: Path, resume_key: str) -> Path:
-    """The hidden folder of the half-made video `path`: always the same one, emptied on a new key.
-
-    A caller may keep there, under names of its own with other endings, what it needs to go on.
-
-    Raises:
-        OutputUnwritableError, DiskFullError: the folder can't be written.
-    """
-    folder = _parts_folder(path)
-    with writing(path):
-        stored = folder / _KEY_FILE
-        if not stored.is_file() or stored.read_text("utf-8") != resume_key:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            stored.write_text(resume_key, "utf-8")
-        for leftover in (*folder.glob("*.partial"), *folder.glob("*.tail.mp4")):
-            leftover.unlink()
-    return folder
-
-
-def parts_key(path: Path) -> str | None:
-    """The key of the half-made video `path`, or None when there is none."""
-    stored = _parts_folder(path) / _KEY_FILE
-    return stored.read_text("utf-8") if stored.is_file() else None
-
-
-def forget_parts(path: Path) -> None:
-    """Throw away the half-made video `path`, if there is one."""
-    shutil.rmtree(_parts_folder(path), ignore_errors=True)
-
-
-def _finished_parts(folder: Path) -> list[Path]:
-    """Whole segments from the start on, in order."""
-    parts = sorted(part for part in folder.glob("*.mp4") if "." not in part.stem)
-    return [part for index, part in enumerate(parts) if part.stem == f"{index:06d}"]
-
-
-def _list_parts(folder: Path) -> None:
-    """Write the concat listing of all segments."""
-    lines = [f"file '{part.name}'" for part in sorted(folder.glob("*.mp4"))]
-    (folder / _LISTING_FILE).write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _sound_inputs(sound: Sound) -> list[SoundInput]:
@@ -331,9 +281,10 @@ def _sound_inputs(sound: Sound) -> list[SoundInput]:
     ]
 
 
-def _feed(child: Child, samples: Floats) -> None:
-    """Interleave samples (S) or (channels, S) into the child's standard input, second by second."""
-    samples_SC = np.atleast_2d(samples).T
+def _feed(child: Child, samples_CS: Floats) -> None:
+    """Interleave samples into the child's standard input, second by second, and close it."""
+    samples_SC = samples_CS.T
     for first in range(0, len(samples_SC), _SOUND_CHUNK_SAMPLES):
         chunk = samples_SC[first : first + _SOUND_CHUNK_SAMPLES]
         child.write(chunk.astype("<f4").tobytes())
+    child.close_input()

@@ -48,7 +48,7 @@ class ProcessLimits:
     address_space_bytes: int = 4 * 2**30
     cpu_s: int = 4 * 3600
     file_bytes: int = 64 * 2**30
-    stall_s: float = 60.0
+    stall_s: float = 120.0
     threads: int = 2
 
 

@@ -177,15 +177,19 @@ class Child:
             self.finish()
             raise self._failure() from None
 
+    def close_input(self) -> None:
+        """Tell the child that nothing more will be written. Safe to call again."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
     def finish(self) -> None:
         """Close the child's input and wait for its end.
 
         Raises:
             AfgenError: it did not end well; the type says what it complained about.
         """
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
+        self.close_input()
         try:
             self._process.wait(self.limits.stall_s)
         except subprocess.TimeoutExpired:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from afgen.errors import OptionError, OutputUnwritableError
-from afgen.media.encode import forget_parts, open_parts, parts_key
 from afgen.media.files import require_writable_place
+from afgen.media.parts import forget_parts, open_parts, parts_key
 
 
 def check_output(output: Path, *, force: bool) -> None:

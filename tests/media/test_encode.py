@@ -157,6 +157,16 @@ def test_odd_sizes_lose_one_row_or_column(tmp_path):
     assert (video.width, video.height) == (64, 48)
 
 
+@pytest.mark.parametrize("sound_frames", [5, 300])
+def test_sound_is_fitted_to_the_pictures(tmp_path, sound_frames):
+    path = tmp_path / "out.mp4"
+    encode_video([picture(0)] * 30, path, size=SIZE, sound=tone(sound_frames)[0])
+    heard_CS = decode_audio(path)
+    assert heard_CS.shape == (1, 30 * SAMPLES_PER_FRAME)
+    assert np.abs(heard_CS[0, :2400]).max() > 0.3
+    assert (np.abs(heard_CS[0, 4800:-1000]).max() > 0.3) == (sound_frames > 30)
+
+
 def test_sound_files_are_mixed_and_fitted(tmp_path):
     low, high, path = tmp_path / "low.wav", tmp_path / "high.wav", tmp_path / "out.mp4"
     ffmpeg("-f", "lavfi", "-i", "sine=f=300:d=1:r=48000", low)
