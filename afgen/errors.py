@@ -249,6 +249,13 @@ class WeightsMissingError(WeightsError):
     code = "weights_missing"
 
 
+class WeightsDamagedError(WeightsError):
+    """The file of the weights cannot be read."""
+
+    code = "weights_damaged"
+    hint = "The file is damaged or was cut off: install afgen again, or make the weights anew."
+
+
 class WeightsMismatchError(WeightsError):
     """The weights' hash or keys are not those of the model."""
 

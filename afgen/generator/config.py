@@ -1,12 +1,10 @@
 """The generator's dimensions and what each attention sees, as frozen data."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from afgen.clock import BLOCK_FRAMES
-from afgen.errors import WeightsMismatchError
 from afgen.nn.masks import Visibility
 
 PAST_FRAMES = 40  # with a block of 10: the 50 frames of a training window, paper section 4
@@ -69,28 +67,8 @@ class GeneratorConfig:
         return self.self_sees.spill_frames(self.block_frames)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for a checkpoint's header."""
+        """Plain data, for a checkpoint's header; `checkpoint.config_from` is the inverse."""
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `as_dict`. Unknown keys raise WeightsMismatchError."""
-        config: Self = _strict(cls, data, "")
-        return config
-
-
-def _strict(cls: Any, data: Mapping[str, Any], where: str) -> Any:
-    known = {field.name for field in dataclasses.fields(cls)}
-    if unknown := sorted(set(data) - known):
-        raise WeightsMismatchError(
-            f"unknown key {where}{unknown[0]!r} in the generator's configuration",
-            hint="These weights were made by another version of afgen: install the matching one.",
-        )
-    values = {
-        key: _strict(Visibility, value, f"{key}.") if isinstance(value, Mapping) else value
-        for key, value in data.items()
-    }
-    return cls(**values)
 
 
 def portrait(*, width: int = 256, depth: int = 8, heads: int = 8) -> GeneratorConfig:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from afgen.generator.config import GeneratorConfig
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.model import Memory, MotionGenerator
 from tests.generator.small import CONFIG, small_model, tensors
@@ -104,7 +103,3 @@ def test_time_belongs_to_the_frame() -> None:
         noisy_v = model(x_BTD, noisy, x_BTD[:, 0], conditions)
     assert torch.equal(clean_v[:, :10], noisy_v[:, :10])
     assert not torch.equal(clean_v[:, 10:], noisy_v[:, 10:])
-
-
-def test_configuration_survives_as_plain_data() -> None:
-    assert GeneratorConfig.from_dict(CONFIG.as_dict()) == CONFIG
