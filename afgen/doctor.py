@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from afgen.errors import AfgenError
@@ -40,8 +41,8 @@ def examine() -> Iterator[Check]:
     for library, mend in LIBRARIES.items():
         yield _library(library, mend)
     yield _guarded("ffmpeg", _ffmpeg)
-    for name in PRESETS:
-        yield _guarded(f"weights of {name}", lambda name=name: verify(name))
+    for preset in PRESETS.values():
+        yield _guarded(f"weights of {preset.name}", partial(verify, preset))
     yield _room()
 
 

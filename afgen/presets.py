@@ -1,4 +1,4 @@
-"""Named full configurations: which autoencoder, which generator, which weights, for what machine."""
+"""Named full configurations: autoencoder, generator, weights, and the machine they run on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from afgen.autoencoder.interface import MotionAutoencoder
+from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.decode import MeshAutoencoder
-from afgen.checkpoint import load_generator
+from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint
 from afgen.conditions.logmel import AudioFeatures
-from afgen.errors import OptionError, WeightsMismatchError, WeightsMissingError
+from afgen.errors import OptionError
+from afgen.generator.config import GeneratorConfig
 from afgen.generator.guidance import Guidance
 from afgen.generator.model import MotionGenerator
 from afgen.generator.stream import MotionSampler
-from afgen.media.files import sha256_of
 from afgen.signals import Floats, Image
 from afgen.tracks.landmarks import landmarks_of_portrait
 
@@ -35,7 +36,7 @@ class Preset:
 class Models:
     """A preset's loaded models. They hold weights only and can serve many renders."""
 
-    autoencoder: MotionAutoencoder[Any, Any]
+    autoencoder: Callable[[int | None], MotionAutoencoder[Any, Any]]  # by size of its pictures
     generator: MotionGenerator
     features: AudioFeatures
     weights_sha256: dict[str, str]
@@ -65,3 +66,59 @@ PRESETS = {
         autoencoder=_mesh,
     ),
 }
+
+
+def preset_named(name: str) -> Preset:
+    """Raises OptionError for a name that is not in the list."""
+    if name not in PRESETS:
+        raise OptionError(
+            f"there is no preset {name!r}.", hint=f"Known presets: {', '.join(PRESETS)}."
+        )
+    return PRESETS[name]
+
+
+def load_models(name: str) -> Models:
+    """Everything of a preset that has weights.
+
+    Raises OptionError, WeightsMissingError, WeightsDamagedError, WeightsMismatchError.
+    """
+    preset = preset_named(name)
+    return Models(
+        autoencoder=preset.autoencoder,
+        generator=generator_from(_checkpoint(preset)),
+        features=AudioFeatures(),
+        weights_sha256={"generator": preset.weights_sha256, "basis": load_basis().sha256},
+        licence=preset.licence,
+    )
+
+
+def generator_from(checkpoint: Checkpoint) -> MotionGenerator:
+    """The generator a checkpoint holds. Raises WeightsMismatchError."""
+    generator = MotionGenerator(config_from(GeneratorConfig, checkpoint.config))
+    weights = {name: tensor.float() for name, tensor in checkpoint.tensors.items()}
+    fill(generator, weights)
+    return generator.eval()
+
+
+def verify(preset: Preset) -> str:
+    """The weights' hash, where it is the one this version was measured with.
+
+    Raises WeightsMissingError, WeightsDamagedError, WeightsMismatchError.
+    """
+    return _checkpoint(preset).sha256
+
+
+def _checkpoint(preset: Preset) -> Checkpoint:
+    with as_file(files("afgen") / "assets" / preset.weights) as path:
+        return load_checkpoint(path, sha256=preset.weights_sha256)
+
+
+def describe(preset: Preset) -> dict[str, str]:
+    """A preset as a table's row."""
+    return {
+        "name": preset.name,
+        "summary": preset.summary,
+        "runs_on": preset.runs_on,
+        "weights": preset.licence,
+        "weights_sha256": preset.weights_sha256,
+    }

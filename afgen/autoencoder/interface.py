@@ -16,7 +16,10 @@ StateT = TypeVar("StateT")
 class MotionAutoencoder(Protocol[IdentityT, StateT]):
     """Encoder and decoder of one family. Holds weights and constants only, never a stream's state."""
 
-    motion_dim: int  # D
+    @property
+    def motion_dim(self) -> int:
+        """D, the numbers of motion a frame."""
+        ...
 
     def identify(self, portrait: Portrait) -> IdentityT:
         """Everything about the portrait that does not move.

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli.terminal import Json, console, print_json, progress_bars, settings_of, sources_of
+from afgen.cli.terminal import (
+    Json,
+    console,
+    print_json,
+    progress_bars,
+    recordings_of,
+    settings_of,
+    sources_of,
+)
 
 PortraitFile = Annotated[Path, typer.Argument(help="Picture of one face: jpg, png or webp.")]
 UserVideo = Annotated[Path | None, typer.Option(help="The user's side, picture and sound.")]
@@ -132,20 +140,22 @@ def inspect(
     from afgen.render.understanding import inspect as run
 
     with progress_bars() as show:
-        found = run(
+        recordings = recordings_of(
             conversation=conversation,
             user_video=user_video,
             user_audio=user_audio,
             avatar_audio=avatar_audio,
             avatar=avatar,
-            picture=picture,
-            progress=show,
         )
+        found = run(recordings, picture, progress=show)
     if as_json:
         print_json(json.dumps(found, indent=2))
         return
-    for line in found["reasons"]:
-        console.print(f"  {line}", soft_wrap=True)
+    for decision in found["decisions"]:
+        console.print(
+            f"{decision['question']} [bold]{decision['answer']}[/]  {decision['reason']}",
+            soft_wrap=True,
+        )
     for line in found["warnings"]:
         console.print(f"[yellow]note[/] {line}", soft_wrap=True)
     console.print(f"[bold green]done[/] {picture}")

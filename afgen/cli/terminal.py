@@ -12,7 +12,7 @@ from afgen.errors import AfgenError, OptionError
 
 if TYPE_CHECKING:
     from afgen.render.progress import Progress
-    from afgen.render.settings import RenderSettings, Sources
+    from afgen.render.settings import Recordings, RenderSettings, Sources
 
 console = Console(stderr=True, highlight=False)
 
@@ -51,7 +51,7 @@ def _complain(error: AfgenError) -> None:
 
 
 def sources_of(**options: Any) -> "Sources":
-    """Checked sources. Raises OptionError."""
+    """Checked sources of a render. Raises OptionError."""
     from pydantic import ValidationError
 
     from afgen.render.settings import Sources
@@ -60,6 +60,18 @@ def sources_of(**options: Any) -> "Sources":
         raise OptionError("no portrait given", hint="afgen render PORTRAIT CONVERSATION -o out.mp4")
     try:
         return Sources(**options)
+    except ValidationError as error:
+        raise _option_error(error) from None
+
+
+def recordings_of(**options: Any) -> "Recordings":
+    """Checked recordings of a conversation. Raises OptionError."""
+    from pydantic import ValidationError
+
+    from afgen.render.settings import Recordings
+
+    try:
+        return Recordings(**options)
     except ValidationError as error:
         raise _option_error(error) from None
 

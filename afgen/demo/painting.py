@@ -6,6 +6,7 @@ light comes from the upper left. Soft shading is a blurred shape laid over with 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ class Canvas:
         outline = _spline(points) if smooth else np.asarray(points, float)
         mask = np.zeros((self.size, self.size), np.uint8)
         fixed = np.round(outline * self.size * 16).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(mask, [fixed], (255,), cv2.LINE_AA, 4)
         covered = mask.astype(np.float32) / 255
         return _blur(covered, soft * self.size) if soft else covered
 
@@ -63,11 +64,11 @@ class Canvas:
         """A tapered line along open points, thickest in the middle."""
         line = _spline(points, closed=False)
         mask = np.zeros((self.size, self.size), np.uint8)
-        for k, (start, end) in enumerate(zip(line[:-1], line[1:], strict=True)):
+        for k, (start, end) in enumerate(pairwise(line)):
             taper = np.sin(np.pi * (k + 0.5) / (len(line) - 1)) ** 0.5
-            ends = [tuple(np.round(p * self.size * 16).astype(int)) for p in (start, end)]
+            ends = [np.round(p * self.size * 16).astype(int).tolist() for p in (start, end)]
             thick = max(1, round(width * self.size * taper))
-            cv2.line(mask, ends[0], ends[1], 255, thick, cv2.LINE_AA, 4)
+            cv2.line(mask, ends[0], ends[1], (255,), thick, cv2.LINE_AA, 4)
         covered = mask.astype(np.float32) / 255
         self.blend(_blur(covered, soft * self.size) if soft else covered, colour, opacity)
 

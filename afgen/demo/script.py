@@ -1,7 +1,7 @@
 """The demo conversation: who says what, and when.
 
-Written for this project. `make_voices` speaks it with the free flite synthesiser, so the recording is
-ours to give away; it was run once and its output lies in `assets/`.
+Written for this project. `make_voices` speaks it with the free flite synthesiser, so the recording
+is ours to give away; it was run once and its output lies in `assets/`.
 """
 
 import subprocess

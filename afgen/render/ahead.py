@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ class _Raised:
         self.error = error
 
 
-def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:
+def ahead(source: Iterator[T], depth: int = 2) -> Generator[T]:
     """The same values in the same order, computed at most `depth` ahead in another thread.
 
     An error of the source is raised here, after the values before it. Closing this iterator stops
@@ -38,7 +38,7 @@ def ahead(source: Iterator[T], depth: int = 2) -> Iterator[T]:
                 if not put(value):
                     return
             put(_END)
-        except BaseException as error:  # noqa: BLE001 - handed over and raised by the consumer
+        except BaseException as error:  # handed over, and raised by the consumer
             put(_Raised(error))
 
     worker = threading.Thread(target=produce, name="ahead", daemon=True)

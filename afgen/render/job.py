@@ -33,6 +33,7 @@ class _Stage:
     """The second pass of one render: everything between a conversation and its pictures."""
 
     models: Models
+    autoencoder: MotionAutoencoder[Any, Any]
     settings: RenderSettings
     identity: Any
     conversation: Conversation
@@ -46,7 +47,7 @@ class _Stage:
             models.sampler(settings.nfe, settings.guidance_audio, settings.guidance_user),
             models.features,
             self.conversation,
-            models.autoencoder.reference_motion(self.identity),
+            self.autoencoder.reference_motion(self.identity),
             seed=settings.seed,
             first_frame=first_frame,
             state=kept_state(parts, first_frame),
@@ -60,7 +61,7 @@ class _Stage:
             yield from self.layout.compose(avatar, first_frame)
 
     def _avatar(self, blocks: Iterator[MotionBlock]) -> Iterator[Image]:
-        autoencoder, settings = self.models.autoencoder, self.settings
+        autoencoder, settings = self.autoencoder, self.settings
         for block in blocks:
             motion_TD = autoencoder.restyle(
                 self.identity,
@@ -70,12 +71,12 @@ class _Stage:
                 blink=settings.blink,
             )
             for crop_HWC in autoencoder.decode(self.identity, motion_TD):
-                yield self._framed(autoencoder, crop_HWC)
+                yield self._framed(crop_HWC)
 
-    def _framed(self, autoencoder: MotionAutoencoder[Any, Any], crop_HWC: Image) -> Image:
+    def _framed(self, crop_HWC: Image) -> Image:
         if not self.settings.full_frame:
             return crop_HWC
-        whole_HWC = autoencoder.paste(self.identity, crop_HWC)
+        whole_HWC = self.autoencoder.paste(self.identity, crop_HWC)
         height, width = whole_HWC.shape[:2]
         return whole_HWC[: height - height % 2, : width - width % 2]
 
@@ -88,26 +89,29 @@ def render(
     resume: bool = False,
     force: bool = False,
     progress: Listener = silent,
+    models: Models | None = None,
 ) -> Report:
     """Render `sources` to the mp4 `output` and write its report beside it.
 
     With `resume`, what an interrupted run left is taken up, and the bytes are those of an
-    uninterrupted one. Raises InputError, OutputError, WeightsError and their kinds.
+    uninterrupted one. `models` are those of the preset, where they are loaded already. Raises
+    InputError, OutputError, WeightsError and their kinds.
     """
     watch = Stopwatch()
     check_output(output, force=force or resume)
     inputs = {role: sha256_of(path) for role, path in sources.files.items()}
     portrait = load_portrait(sources.portrait)
-    models = load_models(settings.preset, size=None if settings.full_frame else settings.size)
-    identity = models.autoencoder.identify(portrait)
+    models = models or load_models(settings.preset)
+    autoencoder = models.autoencoder(None if settings.full_frame else settings.size)
+    identity = autoencoder.identify(portrait)
     key = fingerprint(sources, settings, {"inputs": inputs, "weights": models.weights_sha256})
     parts = begin(output, key, resume=resume)
     with watch.stage("understanding"):
-        understood = understand_sources(sources, settings, models.autoencoder, parts, progress)
+        understood = understand_sources(sources, settings, autoencoder, parts, progress)
     size = _avatar_size(settings, portrait.image_HWC)
     layout = layout_for(settings.layout, size, understood.user_view)
     conversation = understood.conversation
-    stage = _Stage(models, settings, identity, conversation, layout, watch)
+    stage = _Stage(models, autoencoder, settings, identity, conversation, layout, watch)
     with VideoWriter(output, size=layout.size, resume_key=key, settings=ENCODING) as writer:
         first = writer.first_frame
         for image_HWC in stage.pictures(parts, first):

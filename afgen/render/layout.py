@@ -96,4 +96,3 @@ def _crop(image_HWC: Image, face: Box, size: tuple[int, int]) -> Image:
     shrinking = part.shape[0] > size[1]
     how = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(part, size, interpolation=how), np.uint8)
-

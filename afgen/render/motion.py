@@ -23,7 +23,7 @@ def generate(
     first_frame: int = 0,
     state: StreamState | None = None,
 ) -> Iterator[tuple[MotionBlock, StreamState]]:
-    """Motion of the avatar from `first_frame` on, a block boundary, with the state after each block.
+    """Motion of the avatar from `first_frame` on, a block boundary; with the state after each.
 
     `state` is the one that an earlier run gave for `first_frame`; None begins.
     """

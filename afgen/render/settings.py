@@ -9,7 +9,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-AvatarSide = Literal["auto", "left", "right", "first", "second"]
+from afgen.tracks.roles import AvatarSide
+
 Layout = Literal["avatar", "side-by-side"]
 Sound = Literal["both", "avatar", "none"]
 
@@ -18,15 +19,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Sources(_Strict):
-    """The files of one render. Either `conversation`, or the two sides given apart."""
+class Recordings(_Strict):
+    """The files of a conversation: one of both people, or the sides given apart."""
 
-    portrait: Path
     conversation: Path | None = None
     user_video: Path | None = None
     user_audio: Path | None = None
     avatar_audio: Path | None = None
-    avatar: AvatarSide = "auto"
+    avatar: AvatarSide = AvatarSide.AUTO
 
     @model_validator(mode="after")
     def _something_to_say(self) -> Self:
@@ -36,7 +36,7 @@ class Sources(_Strict):
 
     @property
     def recordings(self) -> dict[str, Path]:
-        """The recordings by the name of their role, without the portrait."""
+        """The recordings by the name of their role."""
         named = {
             "conversation": self.conversation,
             "user_video": self.user_video,
@@ -44,6 +44,12 @@ class Sources(_Strict):
             "avatar_audio": self.avatar_audio,
         }
         return {role: path for role, path in named.items() if path is not None}
+
+
+class Sources(Recordings):
+    """All files of one render."""
+
+    portrait: Path
 
     @property
     def files(self) -> dict[str, Path]:

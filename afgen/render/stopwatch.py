@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Busy seconds by stage. Stages run at the same time, so they may sum to more than the whole."""
+    """Busy seconds by stage; stages run at the same time and may sum to more than the whole."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

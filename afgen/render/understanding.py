@@ -1,4 +1,4 @@
-"""The first pass of a render: who is who, kept beside the half-made video so that it is done once."""
+"""The first pass of a render: who is who, kept beside the half-made video to be done only once."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,14 +13,13 @@ from afgen.media.encode import Sound, SoundFile
 from afgen.media.files import writing
 from afgen.media.images import save_png
 from afgen.media.probe import probe
-from afgen.presets import load_autoencoder
+from afgen.presets import preset_named
 from afgen.render.layout import UserView
 from afgen.render.progress import Listener, Progress, silent
-from afgen.render.settings import RenderSettings, Sources
+from afgen.render.settings import Recordings, RenderSettings, Sources
 from afgen.signals import Conversation, Track
 from afgen.tracks import understand as tracks
 from afgen.tracks.landmarks import Box
-from afgen.tracks.roles import AvatarSide
 from afgen.tracks.timeline import draw_timeline
 
 _FILE = "understanding.npz"
@@ -66,7 +65,7 @@ def understand_sources(
 
 
 def inspect(
-    sources: Sources,
+    sources: Recordings,
     picture: Path,
     *,
     settings: RenderSettings | None = None,
@@ -74,8 +73,9 @@ def inspect(
 ) -> dict[str, Any]:
     """Understand without rendering: draws the timeline to `picture` and returns the summary."""
     settings = settings or RenderSettings()
-    found = _read(sources, settings, load_autoencoder(settings.preset), progress)
-    save_png(draw_timeline(found), picture)
+    found = _read(sources, settings, preset_named(settings.preset).autoencoder(None), progress)
+    title = sources.conversation or sources.user_video or sources.avatar_audio
+    save_png(draw_timeline(found, title.name if title else picture.stem), picture)
     return found.summary()
 
 
@@ -96,7 +96,7 @@ def sound_of(sources: Sources, conversation: Conversation, settings: RenderSetti
 
 
 def _read(
-    sources: Sources,
+    sources: Recordings,
     settings: RenderSettings,
     autoencoder: MotionAutoencoder[Any, Any],
     progress: Listener,
@@ -106,7 +106,7 @@ def _read(
     )
     return tracks.understand(
         recordings,
-        AvatarSide(sources.avatar),
+        sources.avatar,
         autoencoder.encode,
         start_s=settings.start_s,
         end_s=settings.end_s,

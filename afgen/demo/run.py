@@ -1,0 +1,43 @@
+"""`afgen demo`: a portrait listens to a friend's story, and answers."""
+
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from skimage import data
+
+from afgen.evaluate.sheets import sheet_of_video
+from afgen.media.files import writing
+from afgen.media.images import save_png
+from afgen.render.job import render
+from afgen.render.progress import Listener, silent
+from afgen.render.settings import RenderSettings, Sources
+from afgen.render.understanding import inspect
+
+ASSETS = files("afgen.demo") / "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Where the demo's results are."""
+
+    video: Path
+    sheet: Path
+    timeline: Path
+
+
+def demo(folder: Path, *, progress: Listener = silent) -> Made:
+    """Render the demo conversation into `folder`. Raises as `render`."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    made = Made(folder / "demo.mp4", folder / "demo-sheet.png", folder / "demo-timeline.png")
+    portrait = folder / "portrait.png"
+    save_png(np.asarray(data.astronaut(), np.uint8), portrait)
+    with as_file(ASSETS / "user.mp4") as user, as_file(ASSETS / "avatar.flac") as voice:
+        sources = Sources(portrait=portrait, user_video=user, avatar_audio=voice)
+        settings = RenderSettings(layout="side-by-side")
+        render(sources, settings, made.video, force=True, progress=progress)
+        inspect(sources, made.timeline, progress=progress)
+    save_png(sheet_of_video(made.video), made.sheet)
+    return made
