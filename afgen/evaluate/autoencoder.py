@@ -34,7 +34,7 @@ class BenchConfig:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Over the compared frames of one clip, in the face's box: PSNR of the mean error, mean SSIM."""
+    """Over one clip's compared frames, in the face's box: PSNR of the mean error, mean SSIM."""
 
     psnr_db: float
     ssim: float

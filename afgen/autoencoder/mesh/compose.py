@@ -7,15 +7,17 @@ import numpy as np
 from afgen.autoencoder.mesh.curves import Array
 from afgen.autoencoder.mesh.eyes import draw_eye
 from afgen.autoencoder.mesh.identity import MeshIdentity
-from afgen.autoencoder.mesh.motion import EXPRESSION, MotionLimits, apply_pose, limit_motion
+from afgen.autoencoder.mesh.motion import EXPRESSION, YAW, MotionLimits, apply_pose, limit_motion
 from afgen.autoencoder.mesh.mouth import draw_mouth
 from afgen.autoencoder.mesh.outer import move_outer
-from afgen.autoencoder.mesh.pose import Pose, project
+from afgen.autoencoder.mesh.pose import Pose, project, rotation_to_euler
 from afgen.autoencoder.mesh.raster import draw_mesh
 from afgen.autoencoder.mesh.retarget import Retargeter, expression, smile_sides
 from afgen.autoencoder.mesh.topology import MOUTH_CORNERS, OVAL
 from afgen.signals import Floats, Image
 
+HIDING_FROM_RAD = float(np.radians(10))  # turned further, a portrait hides one cheek
+HIDING_RANGE_RAD = float(np.radians(35))
 BEHIND = 0.12  # face widths: hair and neck lie behind the outline of the face
 
 
@@ -24,8 +26,17 @@ def place_face(
 ) -> tuple[Pose, Array]:
     """Pose and shape (N, 3) that a motion gives to this portrait."""
     limited_D = limit_motion(motion_D, limits)
+    limited_D[YAW] *= _towards_hidden(identity, float(limited_D[YAW]))
     shape_N3 = expression(retargeter, identity.face, limited_D[EXPRESSION])
     return apply_pose(limited_D, identity.rest), shape_N3
+
+
+def _towards_hidden(identity: MeshIdentity, yaw: float) -> float:
+    """Damping of a turn that would show a cheek the portrait hides, 1 for frontal portraits."""
+    rest_yaw = float(rotation_to_euler(identity.rest.rotation_33)[1])
+    if rest_yaw * yaw >= 0:
+        return 1.0
+    return float(np.clip(1.0 - (abs(rest_yaw) - HIDING_FROM_RAD) / HIDING_RANGE_RAD, 0.35, 1.0))
 
 
 def draw_frame(

@@ -61,6 +61,7 @@ class Retargeter:
     basis: MotionBasis
     lids: tuple[LidRegion, ...]
     mouth_N: Array  # 1 at the lips, fading
+    lower_lip_N: Array  # 1 on the lower lip, fading below it
     smile_N3: Array  # a full smile
     config: RetargetConfig
 
@@ -84,6 +85,7 @@ def build_retargeter(basis: MotionBasis, config: RetargetConfig | None = None) -
         basis=basis,
         lids=tuple(_lid_region(basis.mean_N3, eye, config) for eye in EYES),
         mouth_N=_fading(basis.mean_N3, lips, 0.16),
+        lower_lip_N=_lower_lip(basis.mean_N3),
         smile_N3=author_actions(basis.mean_N3, basis.jaw_N3)["smile"],
         config=config,
     )
@@ -106,7 +108,8 @@ def joined_mouth(retargeter: Retargeter, rest_N3: Array) -> Array:
         return rest_N3
     relaxed_N3 = rest_N3 - _grin(retargeter, rest_N3) * retargeter.smile_N3
     raised_N3 = close_mouth(relaxed_N3, retargeter.basis.jaw_N3, opening=0.01)
-    return _part_lips(_join_lips(raised_N3, retargeter.mouth_N))
+    joined_N3 = _join_lips(raised_N3, retargeter.mouth_N)
+    return _part_lips(_keep_lower_lip(relaxed_N3, joined_N3, retargeter.lower_lip_N))
 
 
 def _grin(retargeter: Retargeter, rest_N3: Array) -> float:
@@ -154,6 +157,16 @@ def _fading(mean_N3: Array, indices: NDArray[np.intp], radius: float) -> Array:
     """1 near the landmarks, 0 from `radius` on."""
     apart_N = np.linalg.norm(mean_N3[:, None] - mean_N3[None, indices], axis=2).min(1)
     return 1 - smooth_step(0.35 * radius, radius, apart_N)
+
+
+def _lower_lip(mean_N3: Array) -> Array:
+    """1 from the lower lip's inner to its outer edge, fading towards chin and corners."""
+    lip = np.concatenate([LOWER_LIP_INNER[2:-2], LOWER_LIP_OUTER[2:-2]])
+    seam_y = mean_N3[UPPER_LIP_INNER, 1].mean()
+    below_N = mean_N3[:, 1] > seam_y + 0.002
+    weight_N: Array = _fading(mean_N3, lip, 0.13) * below_N
+    weight_N[np.concatenate([MOUTH_LOOP, UPPER_LIP_OUTER])] = 0.0
+    return weight_N
 
 
 def _stretch(retargeter: Retargeter, neutral_N3: Array) -> Array:
@@ -219,6 +232,17 @@ def _join_lips(shape_N3: Array, mouth_N: Array) -> Array:
         follow = np.interp(shape_N3[outer[_INNER], 0], shape_N3[edge, 0], half_P)
         joined_N3[outer[_INNER], 1] += 0.5 * sign * follow * mouth_N[outer[_INNER]]
     return joined_N3
+
+
+def _keep_lower_lip(before_N3: Array, after_N3: Array, lower_lip_N: Array) -> Array:
+    """The lower lip comes up as one piece with its inner edge, instead of being stretched."""
+    edge = LOWER_LIP_INNER
+    order = np.argsort(before_N3[edge, 0])
+    rise_E3 = (after_N3 - before_N3)[edge[order]]
+    rises = [np.interp(before_N3[:, 0], before_N3[edge[order], 0], rise_E3[:, k]) for k in range(3)]
+    as_one_N3 = before_N3 + np.stack(rises, axis=1)
+    kept_N3: Array = after_N3 + lower_lip_N[:, None] * (as_one_N3 - after_N3)
+    return kept_N3
 
 
 def _part_lips(shape_N3: Array) -> Array:
