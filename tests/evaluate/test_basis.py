@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from afgen.autoencoder.mesh.basis import load_basis
+from afgen.errors import FileMissingError
+from afgen.evaluate.basis import basis_residuals, mean_residual
+from tests.autoencoder.mesh.faces import talking
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(10):
+        jitter_px = 0.0 if number < 9 else 2.0
+        landmarks_TN3 = talking(30, seed=number, jitter_px=jitter_px)
+        np.savez(tmp_path / f"{number}.npz", landmarks=landmarks_TN3)
+    return tmp_path
+
+
+def test_noise_is_what_the_basis_cannot_say(folder):
+    clips = list(basis_residuals(folder, load_basis()))
+    clean, noisy = clips[0].residual, clips[9].residual
+    assert clean.everything < 0.1
+    assert noisy.everything > 1.0
+    assert clean.everything < mean_residual(clips).everything < noisy.everything
+
+
+def test_only_the_held_out_clips(folder):
+    assert [clip.name for clip in basis_residuals(folder, load_basis(), held_out_only=True)] == [
+        "9"
+    ]
+
+
+def test_an_empty_folder_says_so(tmp_path):
+    with pytest.raises(FileMissingError):
+        list(basis_residuals(tmp_path, load_basis()))
