@@ -47,6 +47,7 @@ class FollowConfig:
     people: int = 2  # while fewer are in view, the whole picture is searched bit by bit
     smallest: float = 0.05  # smallest face searched for, of the picture's shorter side
     detect_every_frames: int = BLOCK_FRAMES
+    detect_lost_every_frames: int = BLOCK_FRAMES // 2  # for two seconds after losing somebody
     windows_a_search: int = 4  # parts of the picture searched at a time
     full_search_every_frames: int = FRAME_RATE_HZ  # the whole picture at once, after cuts
     cut_difference: float = 0.16  # mean change of the small grey picture, of full range
@@ -95,7 +96,7 @@ class Follower:
         cut = bool(np.abs(glance - state.glance).mean() > self.config.cut_difference)
         known, fresh = self._go_on(image_HWC, () if cut else state.present())
         lost = len(known) < len(state.present())
-        if lost or cut or frame - state.last_detection >= self.config.detect_every_frames:
+        if lost or cut or frame - state.last_detection >= self._pause(state):
             windows, state = self._where_to_search(image_HWC, state, cut, len(known))
             taken = [sighting.face.box for sighting in (*known.values(), *fresh)]
             fresh += self._find(image_HWC, windows, taken)
@@ -106,6 +107,16 @@ class Follower:
             one.ident: FaceView(frame, image_HWC, one.face.landmarks_N3) for one in state.present()
         }
         return views, state
+
+    def _pause(self, state: FollowState) -> int:
+        """Frames from one detection to the next: fewer while somebody is missed."""
+        missed = any(
+            0 < state.frame - person.last_frame < 2 * FRAME_RATE_HZ
+            and person.seen_frames > FRAME_RATE_HZ // 2
+            for person in state.people
+        )
+        config = self.config
+        return config.detect_lost_every_frames if missed else config.detect_every_frames
 
     def _go_on(
         self, image_HWC: Image, present: Sequence[Person]

@@ -28,8 +28,9 @@ class SpeechConfig:
     open_voicing: float = 0.45  # height of the pitch peak a beginning needs, 0..1
     quietest_floor_dbfs: float = -62.0
     first_floor_dbfs: float = -55.0
-    rise_db_per_s: float = 3.0  # of the floor while nobody speaks
-    rise_speaking_db_per_s: float = 0.6  # and under speech
+    keep_voicing: float = 0.35  # loud frames below this count half as quiet: noise, or an s
+    rise_db_per_s: float = 5.0  # of the floor under sound without pitch
+    rise_voiced_db_per_s: float = 0.6  # and under a voice
     fall: float = 0.3  # share of the way down per frame
     hangover_frames: int = 6
     confirm_frames: int = 2  # frames in a row that make a beginning
@@ -41,7 +42,7 @@ class SpeechState:
 
     floor_dbfs: float
     heard_frames: int = 0
-    quiet_frames: int = 0
+    quiet_frames: float = 0.0
     active: bool = False
     tail: Floats = field(default_factory=lambda: np.zeros(SAMPLES_PER_FRAME, np.float32))
 
@@ -114,9 +115,10 @@ def _next(level: float, voicing: float, state: SpeechState, config: SpeechConfig
     over = level - state.floor_dbfs
     begins = over > config.open_db and voicing > config.open_voicing
     heard = state.heard_frames + 1 if begins else 0
-    quiet = 0 if over > config.close_db and (state.active or begins) else state.quiet_frames + 1
+    voiced = over > config.close_db and voicing > config.keep_voicing
+    quiet = 0.0 if voiced else state.quiet_frames + (0.5 if over > config.close_db else 1.0)
     active = heard >= config.confirm_frames or (state.active and quiet <= config.hangover_frames)
-    rise = config.rise_speaking_db_per_s if active else config.rise_db_per_s
+    rise = config.rise_voiced_db_per_s if voiced else config.rise_db_per_s
     if over < 0:
         floor = state.floor_dbfs + config.fall * over
     else:
