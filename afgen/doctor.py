@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from afgen.errors import AfgenError
-from afgen.media.ffmpeg import find_ffmpeg
+from afgen.media.process import find_ffmpeg
 from afgen.presets import PRESETS, verify
 
 REINSTALL = "Run `pip install --force-reinstall afgen` in this environment."
@@ -70,7 +70,7 @@ def _guarded(name: str, look: Callable[[], str]) -> Check:
 def _ffmpeg() -> str:
     path = find_ffmpeg()
     listing = subprocess.run(
-        [str(path), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True
+        [path, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True
     ).stdout
     missing = [name for name in ("libx264", "aac") if f" {name} " not in listing]
     if missing:

@@ -71,7 +71,10 @@ class NotMediaError(MediaError):
     """The bytes are not a picture or recording of any accepted kind."""
 
     code = "not_media"
-    hint = "Recordings: mp4, mov, mkv, webm, avi, wav, flac, mp3, m4a, ogg. Portraits: jpg, png, webp."
+    hint = (
+        "Recordings: mp4, mov, mkv, webm, avi, wav, flac, mp3, m4a, ogg. "
+        "Portraits: jpg, png, webp."
+    )
 
 
 class CorruptMediaError(MediaError):

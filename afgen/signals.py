@@ -1,7 +1,7 @@
 """The values that flow through a render, with their shapes and units.
 
-Shape letters: H height, W width, C = 3 colour channels in RGB order, T frames at 25 Hz, S samples at
-16 kHz, D motion dimensions, A audio feature dimensions, N = 478 face landmarks.
+Shape letters: H height, W width, C = 3 colour channels in RGB order, T frames at 25 Hz, S samples
+at 16 kHz, D motion dimensions, A audio feature dimensions, N = 478 face landmarks.
 All pictures are uint8 RGB. Everything here is frozen: a stage makes new values, it changes none.
 """
 

@@ -14,7 +14,7 @@ StateT = TypeVar("StateT")
 
 
 class MotionAutoencoder(Protocol[IdentityT, StateT]):
-    """Encoder and decoder of one family. Holds weights and constants only, never a stream's state."""
+    """Encoder and decoder of one family. Holds weights and constants, never a stream's state."""
 
     @property
     def motion_dim(self) -> int:
