@@ -8,13 +8,13 @@ from typing import Any
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.decode import MeshAutoencoder
-from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint
-from afgen.conditions.logmel import AudioFeatures
+from afgen.checkpoint import Checkpoint, config_from, load_checkpoint
+from afgen.conditions.logmel import AudioFeatures, LogMelConfig
 from afgen.errors import OptionError
-from afgen.generator.config import GeneratorConfig
 from afgen.generator.guidance import Guidance
 from afgen.generator.model import MotionGenerator
 from afgen.generator.stream import MotionSampler
+from afgen.generator.weights import generator_from
 from afgen.signals import Floats, Image
 from afgen.tracks.landmarks import landmarks_of_portrait
 
@@ -83,21 +83,14 @@ def load_models(name: str) -> Models:
     Raises OptionError, WeightsMissingError, WeightsDamagedError, WeightsMismatchError.
     """
     preset = preset_named(name)
+    checkpoint = _checkpoint(preset)
     return Models(
         autoencoder=preset.autoencoder,
-        generator=generator_from(_checkpoint(preset)),
-        features=AudioFeatures(),
+        generator=generator_from(checkpoint),
+        features=AudioFeatures(config_from(LogMelConfig, checkpoint.config["features"])),
         weights_sha256={"generator": preset.weights_sha256, "basis": load_basis().sha256},
         licence=preset.licence,
     )
-
-
-def generator_from(checkpoint: Checkpoint) -> MotionGenerator:
-    """The generator a checkpoint holds. Raises WeightsMismatchError."""
-    generator = MotionGenerator(config_from(GeneratorConfig, checkpoint.config))
-    weights = {name: tensor.float() for name, tensor in checkpoint.tensors.items()}
-    fill(generator, weights)
-    return generator.eval()
 
 
 def verify(preset: Preset) -> str:

@@ -34,8 +34,13 @@ def load_generator(path: Path, *, sha256: str | None = None) -> tuple[MotionGene
     of one kind or another.
     """
     checkpoint = load_checkpoint(path, sha256=sha256)
+    return generator_from(checkpoint), checkpoint
+
+
+def generator_from(checkpoint: Checkpoint) -> MotionGenerator:
+    """The model a checkpoint holds, ready to sample from. Raises WeightsMismatchError."""
     if "generator" not in checkpoint.config:
-        raise WeightsMismatchError(f"{path.name} holds no generator")
+        raise WeightsMismatchError("these weights are not a generator's")
     model = MotionGenerator(config_from(GeneratorConfig, checkpoint.config["generator"]))
     fill(model, checkpoint.tensors)
-    return model.eval().requires_grad_(False), checkpoint
+    return model.eval().requires_grad_(False)

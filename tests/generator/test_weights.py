@@ -23,5 +23,5 @@ def test_a_generator_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_other_weights_are_no_generator(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "w", {}, config={"encoder": {}}, provenance={})
-    with pytest.raises(WeightsMismatchError, match="no generator"):
+    with pytest.raises(WeightsMismatchError, match="not a generator"):
         load_generator(tmp_path / "w")
