@@ -1,4 +1,8 @@
+import signal
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from afgen.media.limits import ProcessLimits
 from afgen.media.probe import probe
 from tests.media.samples import ffmpeg
 
+ROOT = Path(__file__).parents[2]
 SIZE = (64, 48)
 SHORT = EncodeSettings(segment_frames=20)
 
@@ -83,6 +88,30 @@ def test_a_resumed_video_is_the_uninterrupted_one(tmp_path):
     assert first_frame > 0
     assert resumed.read_bytes() == whole.read_bytes()
     assert sorted(tmp_path.iterdir()) == [resumed, whole]
+
+
+def test_a_killed_run_is_taken_up(tmp_path):
+    path, whole = tmp_path / "out.mp4", tmp_path / "whole.mp4"
+    script = f"""
+import os, signal
+from pathlib import Path
+from afgen.media.encode import VideoWriter
+from tests.media.test_encode import SHORT, SIZE, picture
+with VideoWriter(Path({str(path)!r}), size=SIZE, settings=SHORT, resume_key="a") as writer:
+    for frame in range(55):
+        writer.write(picture(frame))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    encode_video(map(picture, range(70)), whole, size=SIZE, settings=SHORT)
+    with VideoWriter(path, size=SIZE, settings=SHORT, resume_key="a") as writer:
+        assert writer.first_frame in {20, 40}
+        for frame in range(writer.first_frame, 70):
+            writer.write(picture(frame))
+        writer.finish()
+    assert path.read_bytes() == whole.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [path, whole]
 
 
 def test_another_key_begins_anew(tmp_path):
