@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
 from afgen.autoencoder.mesh.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
+from afgen.conditions.logmel import LogMelConfig
 from afgen.data.bank import Bank, BankConfig, Windows, build_bank
+from afgen.data.variation import VariationConfig, vary
 from afgen.generator.config import GeneratorConfig, portrait
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.loss import diffusion_forcing_loss
@@ -53,7 +55,8 @@ class GeneratorRecipe:
     model: GeneratorConfig = field(default_factory=_portrait)
     bank: BankConfig = field(default_factory=BankConfig)
     loop: LoopConfig = field(default_factory=_schedule)
-    presence: Presence = Presence()
+    presence: Presence = field(default_factory=Presence)
+    variation: VariationConfig = field(default_factory=VariationConfig)
     batch_rows: int = 32
     window_frames: int = 60
     lip_weight: float = 2.0  # of the most lip-like coefficient, against 1 for those without
@@ -118,7 +121,7 @@ def loss_of_windows(
 ) -> Tensor:
     """Loss of one step; everything random in it comes from (seed, step)."""
     rng = np.random.default_rng((recipe.seed, step))
-    windows = bank.windows(rng, recipe.batch_rows, recipe.window_frames)
+    windows = _varied(bank.windows(rng, recipe.batch_rows, recipe.window_frames), recipe, rng)
     present_B3 = draw_presence(rng, recipe.batch_rows, recipe.presence)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     return diffusion_forcing_loss(
@@ -129,6 +132,16 @@ def loss_of_windows(
         dropout=0.0,
         weight_D=weight_D,
         generator=generator,
+    )
+
+
+def _varied(windows: Windows, recipe: GeneratorRecipe, rng: np.random.Generator) -> Windows:
+    """Both voices changed once more, each row its own way."""
+    mel = LogMelConfig()
+    return dataclasses.replace(
+        windows,
+        avatar_audio_BWA=vary(windows.avatar_audio_BWA, rng, mel, recipe.variation),
+        user_audio_BWA=vary(windows.user_audio_BWA, rng, mel, recipe.variation),
     )
 
 
