@@ -34,7 +34,7 @@ def demo(folder: Path, *, progress: Listener = silent) -> Made:
     made = Made(folder / "demo.mp4", folder / "demo-sheet.png", folder / "demo-timeline.png")
     portrait = folder / "portrait.png"
     save_png(np.asarray(data.astronaut(), np.uint8), portrait)
-    with as_file(ASSETS / "user.mp4") as user, as_file(ASSETS / "avatar.flac") as voice:
+    with as_file(ASSETS / "user.mp4") as user, as_file(ASSETS / "avatar.wav") as voice:
         sources = Sources(portrait=portrait, user_video=user, avatar_audio=voice)
         settings = RenderSettings(layout="side-by-side")
         render(sources, settings, made.video, force=True, progress=progress)

@@ -66,7 +66,7 @@ class RenderSettings(_Strict):
     size: int = Field(512, ge=128, le=1024, multiple_of=2, description="pixels of the square")
     full_frame: bool = Field(False, description="put the head back into the whole portrait")
     seed: int = Field(0, ge=0, lt=2**31)
-    nfe: int = Field(10, ge=2, le=100, description="network evaluations a block")
+    nfe: int = Field(10, ge=3, le=100, description="network evaluations a block")
     guidance_audio: float = Field(2.0, ge=0, le=10)
     guidance_user: float = Field(1.0, ge=0, le=10)
     head: float = Field(1.0, ge=0, le=2)
