@@ -12,7 +12,6 @@ from afgen.render.report import check_unchanged, load_report
 from afgen.render.settings import Sources
 from tests.render.conftest import QUICK
 
-
 pytestmark = pytest.mark.slow
 
 
