@@ -48,10 +48,11 @@ class Models:
 
 
 def _mesh(size: int | None) -> MeshAutoencoder:
-    return MeshAutoencoder(_faces, size=size)
+    return MeshAutoencoder(find_faces, size=size)
 
 
-def _faces(image_HWC: Image) -> list[Floats]:
+def find_faces(image_HWC: Image) -> list[Floats]:
+    """Landmarks (478, 3) of the faces of a portrait, largest first."""
     return [face.landmarks_N3 for face in landmarks_of_portrait(image_HWC)]
 
 

@@ -1,5 +1,97 @@
 """Commands that measure: `afgen bench`."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from afgen.cli.terminal import Json, print_json, progress_bars
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(json.dumps(rows, indent=2))
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()))
+    Console().print(table)
+
+
+@bench.command()
+def render(
+    seconds: Annotated[float, typer.Option(help="Length of the conversation.")] = 60.0,
+    portrait: Annotated[Path | None, typer.Option(help="Instead of the demo's.")] = None,
+    recording: Annotated[Path | None, typer.Option(help="Instead of a composed one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Speed and memory of a render from file to file, with each stage's share.
+
+    [bold]Example[/]  afgen bench render --seconds 60
+    """
+    from afgen.demo.run import bench_demo
+
+    with progress_bars() as show:
+        figures = bench_demo(seconds, portrait=portrait, recording=recording, progress=show)
+    whole: dict[str, Any] = {
+        "video_s": figures.duration_s,
+        "took_s": figures.total_s,
+        "x real time": figures.realtime_factor,
+        "peak MB": figures.peak_memory_mb,
+    }
+    busy = {f"{stage} %": 100 * s / figures.total_s for stage, s in figures.busy_s.items()}
+    _show([{**whole, **busy}], as_json)
+
+
+@bench.command()
+def autoencoder(
+    clips: Annotated[list[Path], typer.Argument(help="Videos of one face each.")],
+    as_json: Json = False,
+) -> None:
+    """Self-reenactment: each clip's first frame made to do what the clip does.
+
+    [bold]Example[/]  afgen bench autoencoder clips/*.mp4
+    """
+    from afgen.autoencoder.mesh.decode import MeshAutoencoder
+    from afgen.evaluate.autoencoder import bench_clips
+    from afgen.presets import find_faces
+
+    results = bench_clips(clips, MeshAutoencoder(find_faces))
+    rows = [
+        {
+            "clip": result.clip,
+            "still dB": result.still.psnr_db,
+            "rigid dB": result.rigid.psnr_db,
+            "mesh dB": result.mesh.psnr_db,
+            "gain dB": result.mesh.psnr_db - result.still.psnr_db,
+            "still SSIM": result.still.ssim,
+            "mesh SSIM": result.mesh.ssim,
+            "turn deg": result.turn_deg,
+            "ms a frame": result.decode_ms,
+        }
+        for result in results
+    ]
+    _show(rows, as_json)
+
+
+@bench.command()
+def lips(
+    features: Annotated[Path, typer.Argument(help="The folder `features` that prepare wrote.")],
+    draws: Annotated[int, typer.Option(help="Samples averaged a clip.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Does the mouth follow the sound? Correlation of generated and real lip opening.
+
+    [bold]Example[/]  afgen bench lips held-out/features
+    """
+    from afgen.evaluate.lips import measure_lips
+    from afgen.presets import load_models
+
+    sampler = load_models("portrait").sampler(10, 2.0, 1.0)
+    _show([asdict(score) for score in measure_lips(sampler, features, draws=draws)], as_json)

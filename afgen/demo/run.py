@@ -1,5 +1,6 @@
 """`afgen demo`: a portrait listens to a friend's story, and answers."""
 
+import tempfile
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
+from afgen.evaluate.rendering import RenderFigures, bench_render
 from afgen.evaluate.sheets import sheet_of_video
 from afgen.media.files import writing
 from afgen.media.images import save_png
@@ -41,3 +43,20 @@ def demo(folder: Path, *, progress: Listener = silent) -> Made:
         inspect(sources, made.timeline, progress=progress)
     save_png(sheet_of_video(made.video), made.sheet)
     return made
+
+
+def bench_demo(
+    seconds: float,
+    *,
+    portrait: Path | None = None,
+    recording: Path | None = None,
+    progress: Listener = silent,
+) -> RenderFigures:
+    """`bench_render` on the demo's own material where nothing else is given."""
+    with tempfile.TemporaryDirectory() as place, as_file(ASSETS / "user.mp4") as friend:
+        if portrait is None:
+            portrait = Path(place) / "portrait.png"
+            save_png(np.asarray(data.astronaut(), np.uint8), portrait)
+        return bench_render(
+            portrait, friend, seconds=seconds, recording=recording, progress=progress
+        )
