@@ -143,19 +143,15 @@ def frontality(landmarks_N3: Floats) -> float:
 
 
 def _thumbnail(image_HWC: Image, box: Box, side: int) -> Image:
-    """A square around the head, scaled to `side` pixels."""
+    """A square around the head, moved and shrunk to lie inside the picture, of `side` pixels."""
     height, width = image_HWC.shape[:2]
+    half = min(0.85 * max(box.width, box.height), width / 2, height / 2)
     x, y = box.centre
-    half = min(0.85 * max(box.width, box.height), x, y, width - x, height - y)
-    half = max(half, 0.5 * max(box.width, box.height))
-    left, top = max(round(x - half), 0), max(round(y - half), 0)
-    square = image_HWC[top : max(round(y + half), top + 1), left : max(round(x + half), left + 1)]
-    longest = max(square.shape[:2])
-    size = (
-        max(1, round(side * square.shape[1] / longest)),
-        max(1, round(side * square.shape[0] / longest)),
-    )
-    return np.asarray(cv2.resize(square, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    left = round(float(np.clip(x - half, 0, width - 2 * half)))
+    top = round(float(np.clip(y - half, 0, height - 2 * half)))
+    reach = max(int(2 * half), 1)
+    square = image_HWC[top : top + reach, left : left + reach]
+    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _track(ident: int, notes: _Notes[StateT], frames: int) -> PersonTrack:

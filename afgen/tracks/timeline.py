@@ -218,5 +218,5 @@ def _lighter(colour: Colour, share: float) -> Colour:
 
 
 def _clock(time_s: float) -> str:
-    minutes, rest = divmod(time_s, 60)
-    return f"{int(minutes)}:{rest:04.1f}" if time_s < 60 else f"{int(minutes)}:{round(rest):02d}"
+    minutes, rest = divmod(round(time_s, 1), 60)
+    return f"{int(minutes)}:{rest:04.1f}" if rest % 1 else f"{int(minutes)}:{int(rest):02d}"
