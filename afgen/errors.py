@@ -233,10 +233,10 @@ class SetupError(AfgenError):
 
 
 class FfmpegMissingError(SetupError):
-    """There is no ffmpeg to run."""
+    """There is no ffmpeg to run, or it is too old or lacks x264."""
 
     code = "ffmpeg_missing"
-    hint = "Install imageio-ffmpeg or ffmpeg, or name the program with AFGEN_FFMPEG."
+    hint = "Install imageio-ffmpeg, or name an ffmpeg 5 or newer with libx264 in AFGEN_FFMPEG."
 
 
 class WeightsError(AfgenError):

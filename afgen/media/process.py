@@ -44,6 +44,8 @@ _FAILURES: tuple[tuple[str, type[AfgenError]], ...] = (
     (r"not on whitelist|not in whitelist|[Uu]nknown decoder|no decoder found|Decoder .*not found|"
      r"Changing audio frame properties on the fly is not supported",
      UnsupportedMediaError),
+    (r"[Uu]nknown encoder|Encoder .*not found|No such filter|Option .* not found",
+     FfmpegMissingError),
     (r"Cannot allocate memory|[Pp]icture size .* is invalid|pthread_create", MediaTooLargeError),
 )  # fmt: skip
 
