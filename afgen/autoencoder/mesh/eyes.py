@@ -7,6 +7,7 @@ stretch. All of this is prepared once per portrait; a frame runs one small kerne
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.layers import disc, grain, push_pull, to_image
-from afgen.autoencoder.mesh.openings import Opening, heights, opening
+from afgen.autoencoder.mesh.openings import Box, affine_between, heights, opening
 from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
 from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
@@ -26,6 +27,7 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # Rec. 601
 
 # Channels of EyePatch.image
 _SCLERA, _OWN, _SEEN, _LID, _IRIS, _DISC = 0, 3, 6, 7, 10, 13
+EDGE = 1.3  # pixels over which a lid's edge is soft
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class EyeConfig:
     gaze_reach: float = 0.26  # how far the iris may leave its place
     lash_thickness: float = 0.030
     lash_strength: float = 0.55
+    own_within: float = 0.035  # gaze up to here still shows some of the eye as pictured
+    uncovered_shadow: float = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +237,24 @@ def _lash_colour(own: Floats, lashes: Floats, lid: Floats) -> Floats:
     return colour
 
 
+class _EyeNow(NamedTuple):
+    """One eye in one frame, as the kernel reads it. Lengths are pixels."""
+
+    frame: Floats  # of the opening
+    upper_K: Floats
+    lower_K: Floats
+    crease_K: Floats  # the lid's fold
+    to_patch_23: Floats  # pixels -> patch
+    gaze_u: float  # how far the iris has moved, in patch pixels
+    gaze_v: float
+    keep: float  # 1 while the portrait's own eye may show
+    still: float  # 1 while its lids are at rest too
+    cover: float  # 0..1 of the covering lid
+    lash: float  # strength and width of the closed lid's line
+    lash_width: float
+    shadow: float  # on what the lids uncover
+
+
 def draw_eye(
     out_HWC: Image,
     patch: EyePatch,
@@ -247,144 +269,105 @@ def draw_eye(
     points = patch.points
     eye = opening(pixels_N2[points.upper], pixels_N2[points.lower])
     shift_3 = (shape_N3[[points.outer_corner, points.inner_corner]] - patch.corners_23).mean(0)
-    to_patch, from_rest = _maps(patch, rest, now, shift_3)
-    gap = lid_gap(shape_N3, points)
-    gaze_2 = _gaze(patch, shape_N3, shift_3, gap, now, eye.length, config)
+    openness = lid_gap(shape_N3, points) / max(patch.opening, 0.02)
+    to_patch_23 = _patch_map(patch, rest, now, shift_3)
+    gaze_2 = _gaze(patch, shape_N3, shift_3, openness, now, config.gaze_reach) * eye.length
+    gaze_u, gaze_v = (float(value) for value in to_patch_23[:, :2] @ gaze_2)
     crease_P2 = project(now, patch.upper_P3 + shift_3)[:, :2]
-    crease_K = heights(crease_P2, eye.frame) - config.crease * eye.length
-    closure = 1.0 - gap / max(patch.opening, 0.02)
-    cover = float(smooth_step(config.closing_from, config.closing_to, closure))
-    lash = config.lash_strength * float(smooth_step(0.35, 0.85, closure))
-    moved = float(np.hypot(*gaze_2)) / (0.006 * eye.length / 0.2 + 0.9)
-    settings = np.array(
-        [
-            *to_patch.ravel(),
-            *(from_rest @ gaze_2),
-            max(0.0, 1.0 - moved),
-            cover,
-            lash,
-            config.lash_thickness * eye.length,
-            0.35 * float(np.clip(gap / max(patch.opening, 0.02) - 1.0, 0.0, 1.0)),
-        ],
-        dtype=np.float32,
+    crease_K = heights(crease_P2, eye.frame) - np.float32(config.crease * eye.length)
+    eye_now = _EyeNow(
+        frame=eye.frame,
+        upper_K=eye.upper_K,
+        lower_K=eye.lower_K,
+        crease_K=crease_K,
+        to_patch_23=to_patch_23.astype(np.float32),
+        gaze_u=gaze_u,
+        gaze_v=gaze_v,
+        keep=max(0.0, 1.0 - float(np.hypot(*gaze_2)) / (config.own_within * eye.length)),
+        still=float(np.clip(1.0 - abs(openness - 1.0) / 0.06, 0.0, 1.0)),
+        cover=float(smooth_step(config.closing_from, config.closing_to, 1.0 - openness)),
+        lash=config.lash_strength * float(smooth_step(0.35, 0.85, 1.0 - openness)),
+        lash_width=config.lash_thickness * eye.length,
+        shadow=config.uncovered_shadow * float(np.clip(openness - 1.0, 0.0, 1.0)),
     )
-    x0, y0, x1, y1 = _box(eye, crease_K, out_HWC.shape)
-    if x1 > x0 and y1 > y0:
-        _draw_eye(
-            out_HWC, x0, y0, x1, y1, eye.frame, eye.upper_K, eye.lower_K, crease_K,
-            patch.image_HWC, settings, patch.lash_3,
-        )  # fmt: skip
+    lowest = float(eye.lower_K.max()) + 0.08 * eye.length
+    box = eye.box(out_HWC.shape, min(float(crease_K.min()), float(eye.upper_K.min())), lowest)
+    _draw_eye(out_HWC, box, eye_now, patch.image_HWC, patch.lash_3)
 
 
-def _maps(patch: EyePatch, rest: Pose, now: Pose, shift_3: Array) -> tuple[Array, Array]:
-    """Affine map of pixels to patch texels (2, 3), and its linear part for shifts (2, 2)."""
+def _patch_map(patch: EyePatch, rest: Pose, now: Pose, shift_3: Array) -> Array:
+    """Affine map (2, 3) of pixels to patch pixels."""
     before = project(rest, patch.anchors_33)[:, :2]
     after = project(now, patch.anchors_33 + shift_3)[:, :2]
-    basis_before = (before[1:] - before[0]).T
-    basis_after = (after[1:] - after[0]).T
-    linear: Array = patch.scale * basis_before @ np.linalg.inv(basis_after)
-    origin = (before[0] + patch.pad) * patch.scale - patch.origin_2
-    return np.column_stack([linear, origin - linear @ after[0]]), linear
+    origin_2 = (before[0] + patch.pad) * patch.scale - patch.origin_2
+    return affine_between(after, before * patch.scale, origin_2)
 
 
 def _gaze(
-    patch: EyePatch,
-    shape_N3: Array,
-    shift_3: Array,
-    gap: float,
-    now: Pose,
-    length: float,
-    config: EyeConfig,
+    patch: EyePatch, shape_N3: Array, shift_3: Array, openness: float, now: Pose, reach: float
 ) -> Array:
-    """How far the iris has left its place, in pixels; a closing eye keeps it."""
+    """How far the iris has left its place, in widths of the eye; a closing eye keeps it."""
     moved_3 = shape_N3[patch.points.iris_centre] - patch.iris_3 - shift_3
-    open_enough = float(np.clip((gap / max(patch.opening, 0.02) - 0.35) / 0.35, 0.0, 1.0))
-    gaze_2: Array = (float(now.scale) * now.rotation_33 @ moved_3)[:2] * open_enough
-    reach = config.gaze_reach * length
+    width = float(np.linalg.norm(patch.corners_23[1] - patch.corners_23[0]))
+    open_enough = float(np.clip((openness - 0.35) / 0.35, 0.0, 1.0))
+    gaze_2: Array = (now.rotation_33 @ moved_3)[:2] / width * open_enough
     size = float(np.hypot(*gaze_2))
     return gaze_2 * (reach * np.tanh(size / reach) / size) if size > 1e-6 else gaze_2
 
 
-def _box(eye: Opening, crease_K: Floats, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Pixels the eye can touch."""
-    x, y, ax, ay, length = (float(value) for value in eye.frame)
-    low = float(min(crease_K.min(), eye.upper_K.min())) - 3
-    high = float(max(eye.lower_K.max(), eye.upper_K.max())) + 0.08 * length + 3
-    sign = 1.0 if ax >= 0 else -1.0
-    corners = [
-        (x + along * ax - sign * across * ay, y + along * ay + sign * across * ax)
-        for along in (-0.06 * length - 2, 1.06 * length + 2)
-        for across in (low, high)
-    ]
-    xs, ys = zip(*corners, strict=True)
-    height, width = shape[:2]
-    return (
-        max(int(min(xs)), 0),
-        max(int(min(ys)), 0),
-        min(int(max(xs)) + 2, width),
-        min(int(max(ys)) + 2, height),
-    )
-
-
 @njit(cache=True, nogil=True, fastmath=True)
 def _draw_eye(
-    out_HWC: Image,
-    x0: int,
-    y0: int,
-    x1: int,
-    y1: int,
-    frame: Floats,
-    upper_K: Floats,
-    lower_K: Floats,
-    crease_K: Floats,
-    patch_HWC: Image,
-    settings: Floats,
-    lash_3: Floats,
+    out_HWC: Image, box: Box, eye: _EyeNow, patch_HWC: Image, lash_3: Floats
 ) -> None:  # pragma: no cover - compiled
-    ox, oy, ax, ay, length = frame[0], frame[1], frame[2], frame[3], frame[4]
+    ox, oy, ax, ay, length = eye.frame[0], eye.frame[1], eye.frame[2], eye.frame[3], eye.frame[4]
     sign = 1.0 if ax >= 0 else -1.0
-    du, dv, keep = settings[6], settings[7], settings[8]
-    cover, lash, thickness, shadow = settings[9], settings[10], settings[11], settings[12]
     colour = np.empty(3, np.float32)
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            dx, dy = x - ox, y - oy
-            position = (dx * ax + dy * ay) / length
-            height = sign * (dy * ax - dx * ay)
+    for y in range(box[1], box[3]):
+        for x in range(box[0], box[2]):
+            position = ((x - ox) * ax + (y - oy) * ay) / length
             ends = unit((position + 0.02) * length) * unit((1.02 - position) * length)
             if ends <= 0:
                 continue
-            top, low = height_at(upper_K, position), height_at(lower_K, position)
-            crease = height_at(crease_K, position)
-            u = settings[0] * x + settings[1] * y + settings[2]
-            v = settings[3] * x + settings[4] * y + settings[5]
+            height = sign * ((y - oy) * ax - (x - ox) * ay)
+            from_top = height - height_at(eye.upper_K, position)
+            from_low = height_at(eye.lower_K, position) - height
+            from_crease = height - height_at(eye.crease_K, position)
+            to_patch = eye.to_patch_23
+            u = to_patch[0, 0] * x + to_patch[0, 1] * y + to_patch[0, 2]
+            v = to_patch[1, 0] * x + to_patch[1, 1] * y + to_patch[1, 2]
             for c in range(3):
                 colour[c] = out_HWC[y, x, c]
             side = step(0.0, 0.12, position) * step(1.0, 0.88, position)
-            if cover > 0 and height < top + 1.0:
+            if eye.cover > 0 and from_top < 1.0:
                 reach = max(0.045 * length, 1.0)
-                a = cover * side * step(-reach, reach, height - crease)
-                a *= unit((top - height) / reach + 0.15)
+                lid = eye.cover * side * step(-reach, reach, from_crease)
+                lid *= unit(0.15 - from_top / reach)
                 for c in range(3):
-                    colour[c] += a * (sample_channel(patch_HWC, _LID + c, u, v) - colour[c])
-            soft = 1.3
-            inside = ends * unit((height - top) / soft + 0.5)
-            inside *= unit((low - height) / soft + 0.5)
+                    colour[c] += lid * (sample_channel(patch_HWC, _LID + c, u, v) - colour[c])
+            inside = ends * unit(from_top / EDGE + 0.5) * unit(from_low / EDGE + 0.5)
             if inside > 0:
-                disc = sample_channel(patch_HWC, _DISC, u - du, v - dv) * (1 / 255.0)
-                seen = sample_channel(patch_HWC, _SEEN, u, v) * (1 / 255.0)
-                own = keep * seen
-                dim = 1.0 - shadow * (1.0 - seen)
+                _add_ball(colour, inside, patch_HWC, u, v, eye)
+            if eye.lash > 0:
+                line = from_top / eye.lash_width
+                lash = eye.lash * side * np.exp(-line * line)
                 for c in range(3):
-                    white = sample_channel(patch_HWC, _SCLERA + c, u, v)
-                    iris = sample_channel(patch_HWC, _IRIS + c, u - du, v - dv)
-                    ball = (white + disc * (iris - white)) * dim
-                    ball += own * (sample_channel(patch_HWC, _OWN + c, u, v) - ball)
-                    colour[c] += inside * (ball - colour[c])
-            if lash > 0:
-                d = (height - top) / thickness
-                a = lash * side * np.exp(-d * d)
-                for c in range(3):
-                    colour[c] += a * (lash_3[c] - colour[c])
+                    colour[c] += lash * (lash_3[c] - colour[c])
             for c in range(3):
                 out_HWC[y, x, c] = np.uint8(min(max(colour[c] + 0.5, 0.0), 255.0))
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add_ball(
+    colour: Floats, inside: float, patch_HWC: Image, u: float, v: float, eye: _EyeNow
+) -> None:  # pragma: no cover - compiled
+    """Lay the eyeball at patch pixel (u, v) over `colour`: sclera, moved iris, or the own eye."""
+    iris_u, iris_v = u - eye.gaze_u, v - eye.gaze_v
+    disc = sample_channel(patch_HWC, _DISC, iris_u, iris_v) / 255.0
+    seen = sample_channel(patch_HWC, _SEEN, u, v) / 255.0
+    dim = 1.0 - eye.shadow * (1.0 - seen)
+    for c in range(3):
+        white = sample_channel(patch_HWC, _SCLERA + c, u, v)
+        iris = sample_channel(patch_HWC, _IRIS + c, iris_u, iris_v)
+        ball = (white + disc * (iris - white)) * dim
+        ball += eye.keep * max(seen, eye.still) * (sample_channel(patch_HWC, _OWN + c, u, v) - ball)
+        colour[c] += inside * (ball - colour[c])

@@ -24,8 +24,8 @@ class LayersConfig:
 
     guide_radius: float = 6.0
     grow: float = 5.0  # how far around the person the scene is taken as unseen
-    halo_from: float = 4.0  # real background carried with the head: fully up to here ...
-    halo_to: float = 16.0  # ... and not at all from here
+    wisps: float = 12.0  # how far from the person thin hair is looked for
+    halo: float = 12.0  # real background carried with the head, fading out over this
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def split_layers(
     """Cut the person out and complete the scene. `scale` is crop side / 512."""
     config = config or LayersConfig()
     matte_PP = _matte(image_PPC, outline_O2, scale, config)
-    person_PP = cv2.dilate((matte_PP > 0.03).astype(np.uint8), disc(config.grow * scale))
-    scene_PPC = _complete_scene(image_PPC, person_PP > 0, scale)
-    away_PP = cv2.distanceTransform((matte_PP < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / scale
-    halo_PP = 1.0 - smooth_step(config.halo_from, config.halo_to, away_PP)
+    hidden_PP = _hidden(matte_PP, scale, config)
+    scene_PPC = _complete_scene(image_PPC, hidden_PP, scale)
+    away_PP = cv2.distanceTransform((~hidden_PP).astype(np.uint8), cv2.DIST_L2, 5) / scale
+    halo_PP = 1.0 - smooth_step(0.0, config.halo, away_PP)  # all of what was completed is covered
     coverage_PP = np.maximum(matte_PP, halo_PP).astype(np.float32)
     return Layers(image_PPC, coverage_PP, scene_PPC)
 
@@ -83,6 +83,16 @@ def _matte(image_PPC: Image, outline_O2: Array, scale: float, config: LayersConf
     fine_PP = cv2.ximgproc.guidedFilter(guide, coarse_PP, radius, 1e-4)
     matte_PP = np.clip((fine_PP - 0.12) / 0.76, 0.0, 1.0)
     return _only_joined(matte_PP, outline_O2.mean(0))
+
+
+def _hidden(matte_PP: Floats, scale: float, config: LayersConfig) -> Flags:
+    """Where the person hides the scene: the person grown a little, and thin hair close by."""
+    person_PP = (matte_PP > 0.5).astype(np.uint8)
+    wisps_PP = cv2.dilate((matte_PP > 0.03).astype(np.uint8), disc(2 * scale)) > 0
+    close_PP = cv2.dilate(person_PP, disc(config.wisps * scale)) > 0
+    grown_PP = cv2.dilate(person_PP, disc(config.grow * scale)) > 0
+    hidden: Flags = grown_PP | (wisps_PP & close_PP)
+    return hidden
 
 
 def _only_joined(matte_PP: Floats, inside_2: Array) -> Floats:

@@ -10,6 +10,7 @@ of the closed lips, in a plane fixed to the skull.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.eyes import LUMA, coverage
 from afgen.autoencoder.mesh.layers import push_pull, to_image
 from afgen.autoencoder.mesh.measures import mouth_opening, mouth_width
-from afgen.autoencoder.mesh.openings import Opening, opening
+from afgen.autoencoder.mesh.openings import Box, affine_between, opening
 from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
 from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
@@ -37,6 +38,9 @@ _LIP_COLOUR = (16, 15, 85, 315, 86, 316, 12, 72, 302)
 # Widths of the ten front teeth from one side to the other, and how low their edges reach.
 _UPPER_WIDTHS = (0.52, 0.68, 0.84, 0.92, 1.22, 1.22, 0.92, 0.84, 0.68, 0.52)
 _UPPER_REACH = (0.84, 0.89, 0.96, 0.94, 1.00, 1.00, 0.94, 0.96, 0.89, 0.84)
+UPPER_SIZE = (1.04, 0.30)  # width and height of the row
+LOWER_SIZE = (0.74, 0.24)
+CURVE = 0.22  # of the rows: how fast they rise sideways
 _LOWER_WIDTHS = (0.85, 0.90, 0.95, 0.88, 0.84, 0.84, 0.88, 0.95, 0.90, 0.85)
 _LOWER_REACH = (0.88, 0.92, 0.96, 0.95, 0.95, 0.95, 0.95, 0.96, 0.92, 0.88)
 
@@ -51,8 +55,6 @@ class MouthConfig:
     own_from: float = 0.10  # opening from which the portrait's own interior is used
     upper_edge: float = 0.070  # v of the upper incisors' edge
     upper_bare: tuple[float, float] = (0.040, 0.125)  # least and most of them below the lip
-    upper_size: tuple[float, float] = (1.04, 0.30)  # width and height of the row
-    lower_size: tuple[float, float] = (0.74, 0.24)
     cavity_light: float = 0.13
     tongue_light: float = 0.46
     gum_light: float = 0.42
@@ -179,6 +181,24 @@ def _own_interior(texels_N2: Array, texture: Texture, *, shown: bool) -> tuple[I
     return to_image(np.concatenate([filled, seen], axis=2)), low.astype(np.float64)
 
 
+class _MouthNow(NamedTuple):
+    """The mouth in one frame, as the kernel reads it."""
+
+    frame: Floats  # of the opening
+    upper_K: Floats
+    lower_K: Floats
+    width: float  # of the mouth, pixels
+    to_plane_23: Floats  # pixels -> (u, v)
+    to_own_23: Floats  # pixels -> the portrait's own interior
+    jaw_u: float
+    upper_edge: float  # v of the incisors' edges
+    lower_edge: float
+    shown: float  # 0..1 of the whole inside
+    tongue: float
+    lower_teeth: float
+    own: float
+
+
 def draw_mouth(
     out_HWC: Image,
     patch: MouthPatch,
@@ -191,23 +211,34 @@ def draw_mouth(
     """Draw the inside of the mouth over the mesh, in place, where the lips are apart."""
     config = config or MouthConfig()
     gap = float(mouth_opening(shape_N3))
-    shown = float(smooth_step(config.shown_from, config.shown_to, gap))
-    shown *= _unlike_rest(gap, patch)
+    shown = float(smooth_step(config.shown_from, config.shown_to, gap)) * _unlike_rest(gap, patch)
     if shown <= 0:
         return
     mouth = opening(pixels_N2[UPPER_LIP_INNER], pixels_N2[LOWER_LIP_INNER])
-    to_plane = _plane_map(patch, now, config)
-    x0, y0, x1, y1 = _box(mouth, out_HWC.shape)
-    if x1 <= x0 or y1 <= y0:
-        return
-    to_own = _own_map(patch, rest, now)
-    to_own[1, 2] += _rise(patch, to_own, pixels_N2)
-    settings = _settings(patch, shape_N3, pixels_N2, to_plane, gap, shown, mouth, config)
+    to_plane_23 = _plane_map(patch, now, config)
+    to_own_23 = _own_map(patch, rest, now)
+    to_own_23[1, 2] += _rise(patch, to_own_23, pixels_N2)
+    lips_v = to_plane_23[1, :2] @ pixels_N2[[_UPPER_MIDDLE, _LOWER_MIDDLE]].T + to_plane_23[1, 2]
+    least, most = (float(lips_v[0]) + bare for bare in config.upper_bare)
+    mouth_now = _MouthNow(
+        frame=mouth.frame,
+        upper_K=mouth.upper_K,
+        lower_K=mouth.lower_K,
+        width=1.25 * mouth.length,
+        to_plane_23=to_plane_23.astype(np.float32),
+        to_own_23=to_own_23.astype(np.float32),
+        jaw_u=float(((shape_N3[list(_JAW)].mean(0) - patch.jaw_3) / patch.width)[0]),
+        upper_edge=min(max(config.upper_edge, least), most),
+        lower_edge=float(lips_v[1]) - 0.055 * float(smooth_step(0.14, 0.44, gap)),
+        shown=shown,
+        tongue=float(smooth_step(0.10, 0.35, gap)),
+        lower_teeth=float(smooth_step(0.14, 0.36, gap)),
+        own=1.0 if patch.opening > config.own_from else 0.0,
+    )
+    box = mouth.box(out_HWC.shape, float(mouth.upper_K.min()), float(mouth.lower_K.max()))
     _draw_mouth(
-        out_HWC, x0, y0, x1, y1, mouth.frame, mouth.upper_K, mouth.lower_K,
-        patch.upper_HWC, patch.lower_HWC, patch.own_HWA, patch.colours_53,
-        to_plane.astype(np.float32), to_own.astype(np.float32), settings,
-    )  # fmt: skip
+        out_HWC, box, mouth_now, patch.upper_HWC, patch.lower_HWC, patch.own_HWA, patch.colours_53
+    )
 
 
 def _unlike_rest(gap: float, patch: MouthPatch) -> float:
@@ -220,21 +251,17 @@ def _unlike_rest(gap: float, patch: MouthPatch) -> float:
 def _plane_map(patch: MouthPatch, now: Pose, config: MouthConfig) -> Array:
     """Affine map (2, 3) of pixels to (u, v) on the plane of the teeth."""
     origin_3 = patch.seam_3 + np.array([0.0, 0.0, config.depth])
-    points_33 = origin_3 + np.array([[0, 0, 0], [patch.width, 0, 0], [0, patch.width, 0]])
-    pixels_32 = project(now, points_33)[:, :2]
-    linear = np.linalg.inv((pixels_32[1:] - pixels_32[0]).T)
-    return np.column_stack([linear, -linear @ pixels_32[0]])
+    corners_32 = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    points_33 = origin_3 + patch.width * np.column_stack([corners_32, np.zeros(3)])
+    return affine_between(project(now, points_33)[:, :2], corners_32, np.zeros(2))
 
 
 def _own_map(patch: MouthPatch, rest: Pose, now: Pose) -> Array:
     """Affine map (2, 3) of pixels to the portrait's own interior, fixed to the skull."""
     points_33 = patch.seam_3 + np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]])
     before, after = project(rest, points_33)[:, :2], project(now, points_33)[:, :2]
-    linear: Array = (
-        patch.scale * (before[1:] - before[0]).T @ np.linalg.inv((after[1:] - after[0]).T)
-    )
-    origin = (before[0] + patch.pad) * patch.scale - patch.own_origin_2
-    return np.column_stack([linear, origin - linear @ after[0]])
+    origin_2 = (before[0] + patch.pad) * patch.scale - patch.own_origin_2
+    return affine_between(after, before * patch.scale, origin_2)
 
 
 def _rise(patch: MouthPatch, to_own: Array, pixels_N2: Array) -> float:
@@ -243,198 +270,139 @@ def _rise(patch: MouthPatch, to_own: Array, pixels_N2: Array) -> float:
     return max(0.0, float((patch.own_lip_P - now_P).max()))
 
 
-def _settings(
-    patch: MouthPatch,
-    shape_N3: Array,
-    pixels_N2: Array,
-    to_plane: Array,
-    gap: float,
-    shown: float,
-    mouth: Opening,
-    config: MouthConfig,
-) -> Floats:
-    """Numbers of this frame for the kernel, in the order it unpacks them."""
-    lips_v = to_plane[1, :2] @ pixels_N2[[_UPPER_MIDDLE, _LOWER_MIDDLE]].T + to_plane[1, 2]
-    jaw_u = float(((shape_N3[list(_JAW)].mean(0) - patch.jaw_3) / patch.width)[0])
-    least, most = config.upper_bare
-    upper_edge = float(np.clip(config.upper_edge, lips_v[0] + least, lips_v[0] + most))
-    lower_edge = float(lips_v[1]) - 0.055 * float(np.clip((gap - 0.14) / 0.30, 0.0, 1.0))
-    return np.array(
-        [
-            shown,
-            float(np.clip((gap - 0.10) / 0.25, 0.0, 1.0)),  # tongue
-            float(np.clip((gap - 0.14) / 0.22, 0.0, 1.0)),  # lower teeth
-            upper_edge,
-            lower_edge,
-            jaw_u,
-            *config.upper_size,
-            *config.lower_size,
-            float(mouth.length) / 0.8,  # mouth width, pixels
-            1.0 if patch.opening > config.own_from else 0.0,
-        ],
-        dtype=np.float32,
-    )
-
-
-def _box(mouth: Opening, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Pixels the opening can touch."""
-    x, y, ax, ay, length = (float(value) for value in mouth.frame)
-    low, high = float(mouth.upper_K.min()) - 2, float(mouth.lower_K.max()) + 2
-    corners = [
-        (x + along * ax - across * ay, y + along * ay + across * ax)
-        for along in (0.0, length)
-        for across in (low, high)
-    ]
-    xs, ys = zip(*corners, strict=True)
-    height, width = shape[:2]
-    return (
-        max(int(min(xs)), 0),
-        max(int(min(ys)), 0),
-        min(int(max(xs)) + 2, width),
-        min(int(max(ys)) + 2, height),
-    )
-
-
 @njit(cache=True, nogil=True, fastmath=True)
 def _draw_mouth(
     out_HWC: Image,
-    x0: int,
-    y0: int,
-    x1: int,
-    y1: int,
-    frame: Floats,
-    upper_K: Floats,
-    lower_K: Floats,
+    box: Box,
+    mouth: _MouthNow,
     upper_HWC: Image,
     lower_HWC: Image,
     own_HWA: Image,
-    colours: Floats,
-    to_plane: Floats,
-    to_own: Floats,
-    settings: Floats,
+    colours_53: Floats,
 ) -> None:  # pragma: no cover - compiled
-    ox, oy, ax, ay, length = frame[0], frame[1], frame[2], frame[3], frame[4]
-    shown, tongue_in, lower_in = settings[0], settings[1], settings[2]
-    upper_edge, lower_edge, jaw_u = settings[3], settings[4], settings[5]
-    width, own_in = settings[10], settings[11]
-    soft = max(1.0, 0.012 * width)
+    ox, oy, ax, ay = mouth.frame[0], mouth.frame[1], mouth.frame[2], mouth.frame[3]
+    length = mouth.frame[4]
+    soft = max(1.0, 0.012 * mouth.width)
     colour = np.empty(3, np.float32)
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            dx, dy = x - ox, y - oy
-            position = (dx * ax + dy * ay) / length
+    for y in range(box[1], box[3]):
+        for x in range(box[0], box[2]):
+            position = ((x - ox) * ax + (y - oy) * ay) / length
             if position <= 0.0 or position >= 1.0:
                 continue
-            height = dy * ax - dx * ay
-            top, low = height_at(upper_K, position), height_at(lower_K, position)
-            a = unit((height - top) / soft + 0.5)
-            a *= unit((low - height) / soft + 0.5) * shown
-            if a <= 0:
+            height = (y - oy) * ax - (x - ox) * ay
+            under_lip = height - height_at(mouth.upper_K, position)
+            over_lip = height_at(mouth.lower_K, position) - height
+            alpha = unit(under_lip / soft + 0.5) * unit(over_lip / soft + 0.5) * mouth.shown
+            if alpha <= 0:
                 continue
-            u = to_plane[0, 0] * x + to_plane[0, 1] * y + to_plane[0, 2]
-            v = to_plane[1, 0] * x + to_plane[1, 1] * y + to_plane[1, 2]
-            under_lip = (height - top) / width
-            over_lip = (low - height) / width
+            under_lip, over_lip = under_lip / mouth.width, over_lip / mouth.width
             corner = unit(min(position, 1.0 - position) * 5.0)
-            open_here = step(0.0, 0.10, under_lip) * step(0.0, 0.06, over_lip) * corner
-            _back(colour, colours, u - jaw_u, under_lip, over_lip, tongue_in, open_here)
-            _lower_row(colour, colours, lower_HWC, u - jaw_u, v, lower_edge, settings, lower_in)
-            _upper_row(colour, colours, upper_HWC, u, v, upper_edge, settings)
-            lit = 0.74 + 0.26 * step(-0.01, 0.05, under_lip)
-            lit *= 0.72 + 0.28 * corner
+            _back(colour, colours_53, mouth, x, y, under_lip, over_lip, corner)
+            _add_teeth(colour, colours_53, mouth, x, y, upper_HWC, lower_HWC)
+            lit = (0.74 + 0.26 * step(-0.01, 0.05, under_lip)) * (0.72 + 0.28 * corner)
             for c in range(3):
                 colour[c] *= lit
-            if own_in > 0:
-                ou = to_own[0, 0] * x + to_own[0, 1] * y + to_own[0, 2]
-                ov = to_own[1, 0] * x + to_own[1, 1] * y + to_own[1, 2]
-                inside = (ou >= 0) & (ov >= 0) & (ou < own_HWA.shape[1]) & (ov < own_HWA.shape[0])
-                seen = sample_channel(own_HWA, 3, ou, ov) / 255.0 if inside else 0.0
-                for c in range(3):
-                    colour[c] += seen * (sample_channel(own_HWA, c, ou, ov) - colour[c])
-            _lip_inside(colour, colours, under_lip, over_lip)
+            if mouth.own > 0:
+                _add_own(colour, mouth, x, y, own_HWA)
+            _add_lips(colour, colours_53, under_lip, over_lip)
             for c in range(3):
-                value = out_HWC[y, x, c] + a * (colour[c] - out_HWC[y, x, c])
+                value = out_HWC[y, x, c] + alpha * (colour[c] - out_HWC[y, x, c])
                 out_HWC[y, x, c] = np.uint8(min(max(value + 0.5, 0.0), 255.0))
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _back(
     colour: Floats,
-    colours: Floats,
-    u: float,
+    colours_53: Floats,
+    mouth: _MouthNow,
+    x: int,
+    y: int,
     under_lip: float,
     over_lip: float,
-    tongue_in: float,
-    open_here: float,
+    corner: float,
 ) -> None:  # pragma: no cover - compiled
     """Cavity, lighter towards the front, and the tongue's back rising behind the lower lip."""
-    share = under_lip / max(under_lip + over_lip, (1e-4))
-    tongue = step(0.25, 0.85, share) * step(0.42, 0.12, abs(u)) * tongue_in
+    plane = mouth.to_plane_23
+    u = plane[0, 0] * x + plane[0, 1] * y + plane[0, 2] - mouth.jaw_u
+    share = under_lip / max(under_lip + over_lip, 1e-4)
+    tongue = step(0.25, 0.85, share) * step(0.42, 0.12, abs(u)) * mouth.tongue
     groove = 1.0 - 0.12 * step(0.05, 0.0, abs(u))
-    light = 0.45 + 0.55 * open_here
+    light = 0.45 + 0.55 * step(0.0, 0.10, under_lip) * step(0.0, 0.06, over_lip) * corner
     for c in range(3):
-        dark = colours[0, c]
-        colour[c] = (dark + tongue * (colours[1, c] * groove - dark)) * light
+        dark = colours_53[0, c]
+        colour[c] = (dark + tongue * (colours_53[1, c] * groove - dark)) * light
 
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _lip_inside(
-    colour: Floats, colours: Floats, under_lip: float, over_lip: float
+def _add_teeth(
+    colour: Floats,
+    colours_53: Floats,
+    mouth: _MouthNow,
+    x: int,
+    y: int,
+    upper_HWC: Image,
+    lower_HWC: Image,
+) -> None:  # pragma: no cover - compiled
+    """Lower teeth, dim behind the lip, then the upper ones, whose light falls off sideways."""
+    plane = mouth.to_plane_23
+    u = plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]
+    v = plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]
+    low_u = u - mouth.jaw_u
+    if mouth.lower_teeth > 0:
+        along = 1.0 - (v - mouth.lower_edge + CURVE * low_u * low_u) / LOWER_SIZE[1]
+        share = 0.85 * mouth.lower_teeth * step(0.36, 0.16, abs(low_u))
+        _add_row(colour, colours_53, lower_HWC, low_u / LOWER_SIZE[0] + 0.5, along, share, 0.56)
+    along = 1.0 + (v - mouth.upper_edge + CURVE * u * u) / UPPER_SIZE[1]
+    light = 0.62 + 0.44 * step(0.44, 0.12, abs(u))
+    share = step(0.50, 0.30, abs(u))
+    _add_row(colour, colours_53, upper_HWC, u / UPPER_SIZE[0] + 0.5, along, share, light)
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add_row(
+    colour: Floats,
+    colours_53: Floats,
+    row_HWC: Image,
+    across: float,
+    along: float,
+    share: float,
+    light: float,
+) -> None:  # pragma: no cover - compiled
+    """One row of teeth: `across` 0..1 from side to side, `along` 1 at the edges, less inwards."""
+    if along > 1.1 or share <= 0:
+        return
+    u, v = across * (row_HWC.shape[1] - 1), along * (row_HWC.shape[0] - 1)
+    cover = share * sample_channel(row_HWC, 0, u, v) / 255.0
+    bright = light * sample_channel(row_HWC, 1, u, v) / 255.0
+    gum = sample_channel(row_HWC, 2, u, v) / 255.0
+    for c in range(3):
+        tone = colours_53[3, c] + gum * (colours_53[2, c] - colours_53[3, c])
+        colour[c] += cover * (tone * bright - colour[c])
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add_own(
+    colour: Floats, mouth: _MouthNow, x: int, y: int, own_HWA: Image
+) -> None:  # pragma: no cover - compiled
+    """What the portrait itself shows there."""
+    to_own = mouth.to_own_23
+    u = to_own[0, 0] * x + to_own[0, 1] * y + to_own[0, 2]
+    v = to_own[1, 0] * x + to_own[1, 1] * y + to_own[1, 2]
+    if u < 0 or v < 0 or u >= own_HWA.shape[1] or v >= own_HWA.shape[0]:
+        return
+    seen = sample_channel(own_HWA, 3, u, v) / 255.0
+    for c in range(3):
+        colour[c] += seen * (sample_channel(own_HWA, c, u, v) - colour[c])
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _add_lips(
+    colour: Floats, colours_53: Floats, under_lip: float, over_lip: float
 ) -> None:  # pragma: no cover - compiled
     """Lips turn inwards: their wet inner side, ever darker, joins them to the inside."""
     low = 0.75 * step(0.034, 0.0, over_lip)
     high = 0.60 * step(0.022, 0.0, under_lip)
     for c in range(3):
-        lip = colours[4, c]
+        lip = colours_53[4, c]
         colour[c] += low * (0.62 * lip - colour[c])
         colour[c] += high * (0.42 * lip - colour[c])
-
-
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _lower_row(
-    colour: Floats,
-    colours: Floats,
-    row_HWC: Image,
-    u: float,
-    v: float,
-    edge: float,
-    settings: Floats,
-    amount: float,
-) -> None:  # pragma: no cover - compiled
-    place = (u / settings[8] + 0.5) * 255.0
-    along = 1.0 - (v - edge + 0.22 * u * u) / settings[9]
-    if along > 1.1 or amount <= 0:
-        return
-    along *= 95.0
-    a = sample_channel(row_HWC, 0, place, along) * (1 / 255.0)
-    a *= step(0.36, 0.16, abs(u)) * amount * 0.85
-    light = sample_channel(row_HWC, 1, place, along) * (0.56 / 255.0)
-    gum = sample_channel(row_HWC, 2, place, along) * (1 / 255.0)
-    for c in range(3):
-        tone = colours[3, c] + gum * (colours[2, c] - colours[3, c])
-        colour[c] += a * (tone * light - colour[c])
-
-
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _upper_row(
-    colour: Floats,
-    colours: Floats,
-    row_HWC: Image,
-    u: float,
-    v: float,
-    edge: float,
-    settings: Floats,
-) -> None:  # pragma: no cover - compiled
-    place = (u / settings[6] + 0.5) * 255.0
-    along = 1.0 + (v - edge + 0.22 * u * u) / settings[7]
-    if along > 1.1:
-        return
-    along *= 95.0
-    a = sample_channel(row_HWC, 0, place, along) * (1 / 255.0)
-    a *= step(0.50, 0.30, abs(u))
-    light = sample_channel(row_HWC, 1, place, along) * (1 / 255.0)
-    light *= 0.62 + 0.44 * step(0.44, 0.12, abs(u))
-    gum = sample_channel(row_HWC, 2, place, along) * (1 / 255.0)
-    for c in range(3):
-        tone = colours[3, c] + gum * (colours[2, c] - colours[3, c])
-        colour[c] += a * (tone * light - colour[c])

@@ -1,87 +1,55 @@
-"""Scripted control: motion written by hand, for demonstrations, tests and looking at a portrait."""
+"""Scripted sequences of controls, for demonstrations, tests and looking a portrait over."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
-from afgen.autoencoder.mesh.actions import ACTIONS, author_actions
-from afgen.autoencoder.mesh.basis import MotionBasis
-from afgen.autoencoder.mesh.curves import Array, smooth_step
-from afgen.autoencoder.mesh.motion import POSE_SCALES, join_motion
+from afgen.autoencoder.mesh.actions import Controls
+from afgen.autoencoder.mesh.curves import smooth_step
 from afgen.autoencoder.mesh.pose import euler_to_rotation
 from afgen.clock import FRAME_RATE_HZ
-from afgen.errors import OptionError
 from afgen.signals import Floats
 
 NECK_3: Final = np.array([0.0, 1.0, 0.6])  # where a head turns, in face widths from its middle
-_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """What a face does at one moment. Angles in degrees, actions as in `actions.ACTIONS`."""
+def act(*, pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0, **amounts: float) -> Controls:
+    """Controls from keywords: act(yaw=8, smile=0.5, blink=1). The head turns about its neck.
 
-    pitch: float = 0.0
-    yaw: float = 0.0
-    roll: float = 0.0
-    actions: Mapping[str, float] = field(default=_NOTHING)
-
-
-def act(*, pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0, **actions: float) -> Controls:
-    """Controls from keywords: act(yaw=8, smile=0.5, blink=1). `blink` closes both eyes.
-
-    Raises OptionError for an unknown action.
+    Angles in degrees; `blink` closes both eyes.
     """
-    if "blink" in actions:
-        both = actions.pop("blink")
-        actions = {"blink_right": both, "blink_left": both, **actions}
-    unknown = sorted(set(actions) - set(ACTIONS))
-    if unknown:
-        raise OptionError(f"unknown action {unknown[0]}", hint=f"Actions: {', '.join(ACTIONS)}.")
-    return Controls(pitch, yaw, roll, MappingProxyType(actions))
+    if "blink" in amounts:
+        both = amounts.pop("blink")
+        amounts = {"blink_right": both, "blink_left": both, **amounts}
+    turn_33 = euler_to_rotation(np.radians([pitch, yaw, roll]))
+    shift_3 = NECK_3 - turn_33 @ NECK_3
+    return Controls(
+        amounts,
+        pitch_deg=pitch,
+        yaw_deg=yaw,
+        roll_deg=roll,
+        shift_x=float(shift_3[0]),
+        shift_y=float(shift_3[1]),
+    )
 
 
-class Script:
-    """Turns controls into motion on a basis."""
+def play(keys: Sequence[tuple[float, Controls]]) -> Floats:
+    """Motion (T, D) that passes smoothly through controls at growing times in seconds.
 
-    def __init__(self, basis: MotionBasis) -> None:
-        fields = author_actions(basis.mean_N3, basis.jaw_N3)
-        self._coefficients = {
-            name: basis.coefficients(field_N3) for name, field_N3 in fields.items()
-        }
-        self._still: Array = np.zeros_like(next(iter(self._coefficients.values())))
-
-    def motion(self, controls: Controls) -> Floats:
-        """Motion (D,) of one moment; the head turns about its neck."""
-        angles_3 = np.radians([controls.pitch, controls.yaw, controls.roll])
-        shift_3 = NECK_3 - euler_to_rotation(angles_3) @ NECK_3
-        pose_6 = np.concatenate([angles_3, [0.0], shift_3[:2]]) / POSE_SCALES
-        coefficients_K = sum(
-            (amount * self._coefficients[name] for name, amount in controls.actions.items()),
-            self._still,
-        )
-        return join_motion(pose_6, coefficients_K).astype(np.float32)
-
-    def play(self, keys: Sequence[tuple[float, Controls]]) -> Floats:
-        """Motion (T, D) that passes smoothly through controls at times in seconds.
-
-        Times grow; the first is usually 0, and the last ends the clip.
-        """
-        frames = max(1, round(keys[-1][0] * FRAME_RATE_HZ))
-        times_T = np.arange(frames) / FRAME_RATE_HZ
-        rows_KD = [self.motion(controls) for _, controls in keys]
-        motion_TD = np.repeat(rows_KD[0][None], frames, axis=0)
-        for (start, before), (end, after) in pairwise(
-            (time, row) for (time, _), row in zip(keys, rows_KD, strict=True)
-        ):
-            share_T1 = smooth_step(start, end, times_T)[:, None]
-            within_T = (times_T >= start) & (times_T <= end)
-            motion_TD[within_T] = (before + (after - before) * share_T1)[within_T]
-        return motion_TD.astype(np.float32)
+    The first time is usually 0, and the last ends the clip. Raises OptionError for an unknown
+    action.
+    """
+    frames = max(1, round(keys[-1][0] * FRAME_RATE_HZ))
+    times_T = np.arange(frames) / FRAME_RATE_HZ
+    rows = [(time, controls.motion()) for time, controls in keys]
+    motion_TD = np.repeat(rows[0][1][None], frames, axis=0)
+    for (start, before_D), (end, after_D) in pairwise(rows):
+        within_T = (times_T >= start) & (times_T <= end)
+        share_T1 = smooth_step(start, end, times_T[within_T])[:, None]
+        motion_TD[within_T] = before_D + (after_D - before_D) * share_T1
+    return motion_TD
 
 
 # One of everything, to look a portrait over.
