@@ -20,6 +20,9 @@ _PIPE_IN, _PIPE_OUT = "pipe:0", "pipe:1"
 # the rounding of its time; Matroska rounds to whole milliseconds.
 _TIE_MICROSECONDS = 2000
 
+# Fragmented mp4 files are sought by decoding time, which may lie behind the time of showing.
+_SEEK_MARGIN_S = 1.0
+
 # Pictures are read one grey level off at most: rounding them accurately would double the cost.
 _TO_RGB_FLAGS = "bicubic"
 _TO_YUV_FLAGS = "bicubic+accurate_rnd"
@@ -74,14 +77,14 @@ def read_pictures(
     """Raw upright RGB pictures of `size` (width, height) on the 25 Hz clock from `start_frame`.
 
     A source picture goes to the nearest frame: what happens in the source is shown at most 20 ms
-    early or late at any source rate, and neither on average. The seek lands on the key frame before
+    early or late at any source rate, and neither on average. The seek lands on a key frame before
     the start, and the clock filter then holds the picture that is shown at the start, so frames are
     the same from wherever decoding begins.
     """
     start_s = start_frame / FRAME_RATE_HZ
     seek: dict[str, Any] = {"copyts": None, "start_at_zero": None}
-    if start_frame:
-        seek |= {"ss": _decimal(start_s), "noaccurate_seek": None}
+    if start_s > _SEEK_MARGIN_S:
+        seek |= {"ss": _decimal(start_s - _SEEK_MARGIN_S), "noaccurate_seek": None}
     pictures = (
         _open(path, container, **seek)["V:0"]
         .filter("settb", "AVTB")

@@ -211,3 +211,10 @@ BAD_PORTRAITS = (
     BadInput("bmp.png", "media_unsupported", _still(format="BMP")),
     BadInput("recording.jpg", "media_unsupported", _pretend("mp4", *X264)),
 )  # fmt: skip
+
+# Places where no result can be put; `make` returns the path that is asked for.
+BAD_PLACES = (
+    BadInput("no_such_folder/out.mp4", "output_unwritable", _leave_out),
+    BadInput("folder.mp4", "output_unwritable", Path.mkdir),
+    BadInput("a_file/out.mp4", "output_unwritable", lambda path: path.parent.touch()),
+)

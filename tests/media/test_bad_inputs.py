@@ -1,11 +1,12 @@
 import pytest
 
-from afgen.errors import InputError
+from afgen.errors import InputError, OutputError
 from afgen.media.audio import require_audible
 from afgen.media.decode import decode_audio, decode_video
+from afgen.media.files import require_writable_place
 from afgen.media.images import load_portrait
 from afgen.media.probe import probe
-from tests.media.bad_inputs import BAD_PORTRAITS, BAD_RECORDINGS
+from tests.media.bad_inputs import BAD_PLACES, BAD_PORTRAITS, BAD_RECORDINGS
 
 
 def use(path):
@@ -37,3 +38,11 @@ def test_a_bad_recording_is_refused_by_its_type(tmp_path, bad):
 @pytest.mark.parametrize("bad", BAD_PORTRAITS, ids=str)
 def test_a_bad_portrait_is_refused_by_its_type(tmp_path, bad):
     assert_refused(load_portrait, bad.make(tmp_path), bad.code)
+
+
+@pytest.mark.parametrize("bad", BAD_PLACES, ids=str)
+def test_a_bad_place_for_a_result_is_refused(tmp_path, bad):
+    with pytest.raises(OutputError) as caught:
+        require_writable_place(bad.make(tmp_path))
+    assert caught.value.code == bad.code
+    assert caught.value.exit_code == 2

@@ -78,12 +78,15 @@ def test_flash_and_clap_stay_together_for_ten_minutes(tmp_path):
     assert np.abs(claps_s - np.arange(600)).max() <= 0.001
 
 
-@pytest.mark.parametrize("recording", ["b_frames.mp4", "open_gop.mp4", "variable.mkv"])
+@pytest.mark.parametrize(
+    "recording", ["b_frames.mp4", "open_gop.mp4", "fragments.mp4", "variable.mkv"]
+)
 def test_decoding_from_the_middle_shows_the_same(tmp_path, recording):
     path = tmp_path / recording
     options = {
         "b_frames.mp4": [*X264],
         "open_gop.mp4": [*X264, "-x264-params", "open-gop=1:keyint=25:bframes=4"],
+        "fragments.mp4": [*X264, "-g", "30", "-movflags", "frag_keyframe+empty_moov"],
         "variable.mkv": [*X264, "-vf", "select='gt(random(1),0.6)'", "-fps_mode", "vfr"],
     }[recording]
     ffmpeg("-f", "lavfi", "-i", picture_source(rate="30"), *options, path)
