@@ -95,8 +95,8 @@ class MotionSampler:
         """One pass at time 0 over the clean frames; those that are complete are remembered."""
         clean_BFD = clean_RFD.repeat_interleave(state.guidance_rows, dim=0)
         reference_BD = state.reference_RD.repeat_interleave(state.guidance_rows, dim=0)
-        time_1F = clean_RFD.new_zeros(1, clean_RFD.shape[1])
-        _, motion_fresh = self.model.dfot(clean_BFD, time_1F, reference_BD, prepared.around)
+        clean_11 = clean_RFD.new_zeros(1, 1)
+        _, motion_fresh = self.model.dfot(clean_BFD, clean_11, reference_BD, prepared.around)
         complete = clean_RFD.shape[1] - self.model.config.overlap_frames
 
         def first(fresh: Sequence[KeyValues]) -> list[KeyValues]:
@@ -170,7 +170,9 @@ def _velocity_in(
     reference_BD = reference_RD.repeat_interleave(guidance_rows, dim=0)
 
     def velocity(x_BFD: Tensor, time_F: Tensor) -> Tensor:
-        velocity_BFD, _ = model.dfot(x_BFD, time_F[None], reference_BD, prepared.around)
+        alike = bool((time_F == time_F[0]).all())  # then one modulation serves all frames
+        time_1F = time_F[None, :1] if alike else time_F[None]
+        velocity_BFD, _ = model.dfot(x_BFD, time_1F, reference_BD, prepared.around)
         return velocity_BFD  # type: ignore[no-any-return]
 
     return velocity

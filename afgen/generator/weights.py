@@ -10,6 +10,7 @@ from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint, sav
 from afgen.errors import WeightsMismatchError
 from afgen.generator.config import GeneratorConfig
 from afgen.generator.model import MotionGenerator
+from afgen.nn.layout import lay_out_for_sampling
 
 
 def save_generator(
@@ -43,4 +44,5 @@ def generator_from(checkpoint: Checkpoint) -> MotionGenerator:
         raise WeightsMismatchError("these weights are not a generator's")
     model = MotionGenerator(config_from(GeneratorConfig, checkpoint.config["generator"]))
     fill(model, checkpoint.tensors)
+    lay_out_for_sampling(model)
     return model.eval().requires_grad_(False)
