@@ -51,7 +51,7 @@ class FollowConfig:
     windows_a_search: int = 4  # parts of the picture searched at a time
     full_search_every_frames: int = FRAME_RATE_HZ  # the whole picture at once, after cuts
     cut_difference: float = 0.16  # mean change of the small grey picture, of full range
-    min_likeness_next: float = 0.45  # of a head to itself one frame before; less is another head
+    min_likeness_next: float = 0.3  # of a head to itself one frame before; less may be another's
     max_growth: float = 1.35  # of a face from one frame to the next
     max_jump_sizes: float = 0.5
     learning: float = 0.05  # share of a frame's look in a person's look
@@ -133,7 +133,7 @@ class Follower:
                 continue
             sighting = Sighting(face, look_at(image_HWC, face.box))
             if likeness(person.last_look, sighting.look) < self.config.min_likeness_next:
-                fresh.append(sighting)
+                fresh.append(replace(sighting, sudden=True))
             else:
                 known[person.ident] = sighting
         return _one_face_each(known, present), fresh

@@ -55,10 +55,11 @@ def mouth_movement(speaking_T: NDArray[np.bool_], seed: int = 0, *, rest: float 
 
 def look(kind: int) -> Look:
     """One of a few heads that look unlike each other."""
-    colours = np.random.default_rng(kind).dirichlet(np.full(42, 0.2))
-    patch = np.random.default_rng(100 + kind).normal(0, 1, 144)
+    noise = np.random.default_rng(kind)
+    patch = noise.normal(0, 1, 144)
     return Look(
-        np.sqrt(colours).astype(np.float32),
+        np.sqrt(noise.dirichlet(np.full(42, 0.2))).astype(np.float32),
+        noise.uniform(90, 160, (36, 3)).astype(np.float32),
         (patch / np.linalg.norm(patch)).astype(np.float32),
     )
 

@@ -28,8 +28,8 @@ def followed(*path: tuple[float, float], kind: int = 0, ident: int = 0, size: fl
 
 
 def test_a_head_looks_like_itself_and_unlike_another() -> None:
-    assert likeness(look(0), look(0)) == pytest.approx(1.0, abs=1e-5)
-    assert likeness(look(0), look(1)) < 0.5
+    assert likeness(look(0), look(0)) > 0.99
+    assert likeness(look(0), look(1)) < 0.01
 
 
 def test_looks_survive_a_change_of_light() -> None:
@@ -72,7 +72,7 @@ def test_after_a_cut_only_looks_count() -> None:
 
 def test_a_sudden_change_of_size_in_place_needs_likeness() -> None:
     person = followed((100, 100), kind=0)
-    assert match([person], [sighting(100, 100, 120, 2)], 1) == []
+    assert match([person], [sighting(100, 100, 120, 1)], 1) == []
 
 
 places = st.tuples(st.floats(0, 640), st.floats(0, 480), st.floats(20, 90), st.integers(0, 3))
