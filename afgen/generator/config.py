@@ -41,6 +41,7 @@ class GeneratorConfig:
     mlp_ratio: int = 4
     time_frequencies: int = 256
     rope_theta: float = 1e4
+    flow_grid: int | None = None  # times that steps are snapped to when sampling
     condition_rope: bool = True  # rotary positions wherever conditions are attended to
     block_frames: int = BLOCK_FRAMES  # B
     first_frames: int = BLOCK_FRAMES  # of the first window of a stream
@@ -99,6 +100,7 @@ def released(
         depth=depth,
         heads=heads,
         condition_rope=False,
+        flow_grid=1000,
         first_frames=50,
         self_sees=FRAME_CAUSAL,
         cross_sees=NEARBY,

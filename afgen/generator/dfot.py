@@ -100,7 +100,7 @@ class DFoT(nn.Module):
     ) -> tuple[Tensor, tuple[KeyValues, ...]]:
         """Velocity n - m (B, T, D), and each layer's keys and values of these frames.
 
-        `time_BT` is 1 at noise and 0 at clean motion; (1, T) serves all rows, (1, 1) all frames too.
+        `time_BT` is 1 at noise, 0 at clean motion; (1, T) serves all rows, (1, 1) all frames too.
         """
         reference_BTD = reference_BD[:, None].expand_as(noisy_BTD)
         x_BTC = self.embed(torch.cat((noisy_BTD, reference_BTD), dim=-1))

@@ -1,7 +1,9 @@
 """The linear flow between motion and noise, paper section 4: time 1 is noise, 0 is clean.
 
-Shape letters: B rows, T frames, D motion, S time points, F frames of a block.
+Shape letters: B rows, T frames, D motion, S evaluations, F frames fed.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -28,12 +30,34 @@ def updates_in(nfe: int) -> int:
     return nfe - 2
 
 
-def block_schedule(nfe: int, frames: int, clean_frames: int = 0) -> Tensor:
-    """Flow time of each frame at each time point, (S, clean + F): equal steps from 1 to 0.
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How each of F frames loses its noise, as data: one row per evaluation of the model.
 
-    The `clean_frames` in front are clean already and stay at 0. Any other matrix that ends in
-    zeros is as good: the order in which frames lose their noise is data.
+    time_SF  the flow time the model is told
+    step_SF  how far the frame then moves along the flow; all of them add up to -1, or to 0 for a
+             frame that is clean already
     """
-    time_S = torch.linspace(1.0, 0.0, updates_in(nfe) + 1)
-    noisy = time_S[:, None].expand(-1, frames)
-    return torch.cat((torch.zeros(len(time_S), clean_frames), noisy), dim=1)
+
+    time_SF: Tensor
+    step_SF: Tensor
+
+
+def block_schedule(
+    nfe: int, frames: int, *, clean_frames: int = 0, grid: int | None = None
+) -> Schedule:
+    """Equal steps from time 1 to 0 for all `frames`, behind `clean_frames` that stay at 0.
+
+    With `grid`, steps lead from one to another of that many equally spaced times, the nearest to
+    those the model is told: so the authors' scheduler moves, with 1000.
+    """
+    time_S = torch.linspace(1.0, 0.0, updates_in(nfe) + 1, dtype=torch.float64)
+    place_S = time_S
+    if grid is not None:
+        place_S = 1 - torch.ceil((1 - time_S) * (grid - 1) - 0.5) / (grid - 1)
+
+    def rows(noisy_S: Tensor) -> Tensor:
+        noisy_SF = noisy_S.float()[:, None].expand(-1, frames)
+        return torch.cat((torch.zeros(len(noisy_S), clean_frames), noisy_SF), dim=1)
+
+    return Schedule(time_SF=rows(time_S[:-1]), step_SF=rows(place_S.diff()))

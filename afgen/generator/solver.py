@@ -1,14 +1,15 @@
 """From noise to motion: Euler steps along any velocity, and noise that depends on nothing else.
 
-Shape letters: R recordings, F frames fed, D motion, S time points.
+Shape letters: R recordings, F frames fed, D motion, S evaluations.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor
+
+from afgen.generator.flow import Schedule
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """(x_RFD, time_F) -> velocity_RFD, where time_F holds each frame's flow time."""
@@ -17,14 +18,13 @@ NoiseSource = Callable[[Sequence[int], Sequence[int], int, int], Tensor]
 """(seeds, block numbers, frames, dim) -> noise (R, frames, dim), one seed and block a recording."""
 
 
-def euler(velocity: Velocity, noise_RFD: Tensor, schedule_SF: Tensor) -> Tensor:
-    """x(t') = x(t) + (t' - t) v(x(t), t) along the rows of the schedule; (R, F, D).
-
-    S time points cost S - 1 evaluations. A frame whose time does not change stays as it is.
-    """
+def euler(velocity: Velocity, noise_RFD: Tensor, schedule: Schedule) -> Tensor:
+    """x + step v(x, time) along the rows of the schedule, one evaluation each; (R, F, D)."""
     x_RFD = noise_RFD
-    for time_F, next_time_F in pairwise(schedule_SF):
-        x_RFD = x_RFD + (next_time_F - time_F)[:, None] * velocity(x_RFD, time_F)
+    device = noise_RFD.device
+    rows = zip(schedule.time_SF.to(device), schedule.step_SF.to(device), strict=True)
+    for time_F, step_F in rows:
+        x_RFD = x_RFD + step_F[:, None] * velocity(x_RFD, time_F)
     return x_RFD
 
 

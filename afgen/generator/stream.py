@@ -72,8 +72,10 @@ class MotionSampler:
         )
         velocity = _velocity_in(self.model, prepared, state.reference_RD, len(rows))
         x_RFD = torch.cat((state.overlap_ROD, self._noise(conditions.frames, state)), dim=1)
-        schedule_SF = block_schedule(self.nfe, conditions.frames, overlap).to(x_RFD.device)
-        x_RFD = euler(guided(velocity, rows), x_RFD, schedule_SF)
+        schedule = block_schedule(
+            self.nfe, conditions.frames, clean_frames=overlap, grid=self.model.config.flow_grid
+        )
+        x_RFD = euler(guided(velocity, rows), x_RFD, schedule)
         memory = self._commit(x_RFD, prepared, state)
         keep = self.model.config.overlap_frames
         after = replace(
