@@ -118,6 +118,7 @@ def write_segment(path: Path, size: tuple[int, int], settings: EncodeSettings) -
         .filter("crop", width // 2 * 2, height // 2 * 2, 0, 0)
         .filter("scale", out_color_matrix="bt709", out_range="tv", flags=_TO_YUV_FLAGS)
         .filter("format", "yuv420p")
+        .filter("setparams", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
     )
     return _compile(
         ffmpeg.output(
@@ -129,10 +130,6 @@ def write_segment(path: Path, size: tuple[int, int], settings: EncodeSettings) -
             crf=settings.crf,
             g=settings.keyframe_interval_frames,
             threads=settings.threads,
-            color_primaries="bt709",
-            color_trc="bt709",
-            colorspace="bt709",
-            color_range="tv",
             **_DETERMINISTIC,
         ).overwrite_output()
     )

@@ -52,6 +52,18 @@ def test_what_was_written_is_read(tmp_path):
     assert np.abs(heard_CS - sound_CS)[:, 2000:-2000].mean() < 0.02
 
 
+def test_colours_survive_and_are_labelled(tmp_path):
+    path = tmp_path / "out.mp4"
+    colours = np.array(
+        [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 120, 90), (255, 255, 255), (20, 20, 20)]
+    )
+    image_HWC = np.tile(colours.repeat(16, axis=0).astype(np.uint8), (64, 1, 1))
+    encode_video([image_HWC] * 5, path, size=(96, 64))
+    read = next(iter(decode_video(path)))
+    assert np.abs(read[32, 8::16] - colours).max() <= 3
+    assert b"nclx\0\1\0\1\0\1" in path.read_bytes()  # primaries, transfer, matrix: BT.709
+
+
 def test_the_index_comes_first(tmp_path):
     path = tmp_path / "out.mp4"
     encode_video([picture(0)] * 3, path, size=SIZE)
