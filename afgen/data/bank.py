@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from afgen.conditions.logmel import AudioFeatures
 from afgen.data.body import load_body
 from afgen.data.clips import load_talker
-from afgen.data.conversations import ConversationConfig, Example, compose
+from afgen.data.conversations import ConversationConfig, compose
 from afgen.errors import WeightsMismatchError
 from afgen.signals import Floats
 
 Halves = NDArray[np.float16]
 
-FIELDS: Final = tuple(each.name for each in dataclasses.fields(Example))
+FIELDS: Final = ("avatar_audio_TA", "user_audio_TA", "user_motion_TD", "motion_TD", "references_RD")
 START_SHARE: Final = 0.15  # of windows that begin where a recording begins
 
 

@@ -27,7 +27,7 @@ from afgen.data.voices import (
     revoice,
     tones,
 )
-from afgen.signals import Floats
+from afgen.signals import Flags, Floats
 
 RAMP_FRAMES: Final = 5  # a recorded mouth fades into rest over this long
 REFERENCES: Final = 4  # R
@@ -53,6 +53,7 @@ class Example:
     user_motion_TD: Floats
     motion_TD: Floats  # of the avatar
     references_RD: Floats  # motions of pictures of the avatar
+    avatar_speech_T: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def compose(
         user_motion_TD=_tracked(user_TD, rng),
         motion_TD=motion_TD,
         references_RD=_references(body, motion_TD, habit_D, acts, rng),
+        avatar_speech_T=avatar.cues.speech_T,
     )
 
 
