@@ -40,7 +40,7 @@ class EyeConfig:
     closing_from: float = 0.12  # closure at which the covering lid begins to show ...
     closing_to: float = 0.50  # ... and where it is all there
     gaze_reach: float = 0.26  # how far the iris may leave its place
-    lash_thickness: float = 0.030
+    lash_thickness: float = 0.036
     lash_strength: float = 0.55
     own_within: float = 0.035  # gaze up to here still shows some of the eye as pictured
     uncovered_shadow: float = 0.35
@@ -224,16 +224,16 @@ def _lid_light(shape: tuple[int, ...], local_P2: Array, points: EyePoints) -> Fl
 def _grain(own: Floats, lashes: Floats, width: float) -> Floats:
     """Fine texture as strong as that of the skin around."""
     fine = (own - cv2.GaussianBlur(own, (0, 0), 0.04 * width)).mean(2)
-    strength = min(1.48 * float(np.median(np.abs(fine[lashes < 0.05]))), 6.0)
+    strength = min(0.8 * float(np.median(np.abs(fine[lashes < 0.05]))), 4.0)
     return strength * grain(fine.shape, max(0.8, 0.012 * width))[..., None]
 
 
 def _lash_colour(own: Floats, lashes: Floats, lid: Floats) -> Floats:
-    """The darkest of what surrounds the eye, not darker than a third of the lid."""
+    """The darkest of what surrounds the eye, warmed by the lid's own colour."""
     pixels = own[lashes > 0.5]
     luma = pixels @ LUMA
     dark_3 = pixels[luma <= np.percentile(luma, 12)].mean(0)
-    colour: Floats = np.maximum(dark_3, 0.30 * lid.mean((0, 1))).astype(np.float32)
+    colour: Floats = (0.55 * dark_3 + 0.16 * lid.mean((0, 1))).astype(np.float32)
     return colour
 
 
@@ -346,7 +346,9 @@ def _draw_eye(
                     colour[c] += lid * (sample_channel(patch_HWC, _LID + c, u, v) - colour[c])
             inside = ends * unit(from_top / EDGE + 0.5) * unit(from_low / EDGE + 0.5)
             if inside > 0:
-                _add_ball(colour, inside, patch_HWC, u, v, eye)
+                shade = 0.36 * np.exp(-from_top / (0.10 * length))
+                shade += 0.14 * np.exp(-from_low / (0.06 * length)) + 0.22 * (1.0 - side)
+                _add_ball(colour, inside, 1.0 - shade, patch_HWC, u, v, eye)
             if eye.lash > 0:
                 line = from_top / eye.lash_width
                 lash = eye.lash * side * np.exp(-line * line)
@@ -358,16 +360,25 @@ def _draw_eye(
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _add_ball(
-    colour: Floats, inside: float, patch_HWC: Image, u: float, v: float, eye: _EyeNow
+    colour: Floats,
+    inside: float,
+    light: float,
+    patch_HWC: Image,
+    u: float,
+    v: float,
+    eye: _EyeNow,
 ) -> None:  # pragma: no cover - compiled
-    """Lay the eyeball at patch pixel (u, v) over `colour`: sclera, moved iris, or the own eye."""
+    """Lay the eyeball at patch pixel (u, v) over `colour`: sclera, moved iris, or the own eye.
+
+    `light` is what the lids leave of it.
+    """
     iris_u, iris_v = u - eye.gaze_u, v - eye.gaze_v
     disc = sample_channel(patch_HWC, _DISC, iris_u, iris_v) / 255.0
     seen = sample_channel(patch_HWC, _SEEN, u, v) / 255.0
-    dim = 1.0 - eye.shadow * (1.0 - seen)
+    light *= 1.0 - eye.shadow * (1.0 - seen)
     for c in range(3):
         white = sample_channel(patch_HWC, _SCLERA + c, u, v)
         iris = sample_channel(patch_HWC, _IRIS + c, iris_u, iris_v)
-        ball = (white + disc * (iris - white)) * dim
+        ball = (white + disc * (iris - white)) * light
         ball += eye.keep * max(seen, eye.still) * (sample_channel(patch_HWC, _OWN + c, u, v) - ball)
         colour[c] += inside * (ball - colour[c])

@@ -53,8 +53,9 @@ class MouthConfig:
     shown_from: float = 0.030  # opening at which the inside begins to show ...
     shown_to: float = 0.080
     own_from: float = 0.10  # opening from which the portrait's own interior is used
-    upper_edge: float = 0.070  # v of the upper incisors' edge
-    upper_bare: tuple[float, float] = (0.040, 0.125)  # least and most of them below the lip
+    upper_edge: float = 0.060  # v of the upper incisors' edge
+    upper_bare: tuple[float, float] = (0.030, 0.115)  # least and most of them below the lip
+    upper_share: float = 0.66  # of a small opening that they fill
     cavity_light: float = 0.13
     tongue_light: float = 0.46
     gum_light: float = 0.42
@@ -123,7 +124,9 @@ def _colours(texels_N2: Array, texture: Texture, skin_3: Floats, config: MouthCo
     flesh = np.array([1.55, 0.76, 0.80])
     flesh = (flesh / (flesh @ LUMA)) ** _colourfulness(lips_3)
     hue_3 = 0.5 * lips_3 / (lips_3 @ LUMA) + 0.5 * flesh
-    enamel_3 = np.array([1.06, 0.99, 0.88]) ** _colourfulness(skin_3)
+    warm = _colourfulness(skin_3)
+    cast_3 = np.clip(skin_3 / light / np.array([1.21, 0.93, 0.79]), 0.7, 1.4) ** (0.5 * warm)
+    enamel_3 = np.array([1.06, 0.99, 0.88]) ** warm * cast_3 / (cast_3 @ LUMA)
     brightness = np.clip(max(light, 0.80 * float(skin_3.max())), 45.0, 215.0)
     colours: Floats = np.stack(
         [
@@ -195,7 +198,9 @@ class _MouthNow(NamedTuple):
     lower_edge: float
     shown: float  # 0..1 of the whole inside
     tongue: float
+    upper_teeth: float
     lower_teeth: float
+    tooth_light: float
     own: float
 
 
@@ -219,7 +224,10 @@ def draw_mouth(
     to_own_23 = _own_map(patch, rest, now)
     to_own_23[1, 2] += _rise(patch, to_own_23, pixels_N2)
     lips_v = to_plane_23[1, :2] @ pixels_N2[[_UPPER_MIDDLE, _LOWER_MIDDLE]].T + to_plane_23[1, 2]
-    least, most = (float(lips_v[0]) + bare for bare in config.upper_bare)
+    top_v, low_v = float(lips_v[0]), float(lips_v[1])
+    least, most = (top_v + bare for bare in config.upper_bare)
+    most = min(most, top_v + max(config.upper_bare[0], config.upper_share * (low_v - top_v)))
+    has_own = patch.opening > config.own_from
     mouth_now = _MouthNow(
         frame=mouth.frame,
         upper_K=mouth.upper_K,
@@ -229,11 +237,13 @@ def draw_mouth(
         to_own_23=to_own_23.astype(np.float32),
         jaw_u=float(((shape_N3[list(_JAW)].mean(0) - patch.jaw_3) / patch.width)[0]),
         upper_edge=min(max(config.upper_edge, least), most),
-        lower_edge=float(lips_v[1]) - 0.055 * float(smooth_step(0.14, 0.44, gap)),
+        lower_edge=low_v - 0.055 * float(smooth_step(0.14, 0.44, gap)),
         shown=shown,
         tongue=float(smooth_step(0.10, 0.35, gap)),
+        upper_teeth=0.0 if has_own else 1.0,
         lower_teeth=float(smooth_step(0.14, 0.36, gap)),
-        own=1.0 if patch.opening > config.own_from else 0.0,
+        tooth_light=0.78 + 0.22 * float(smooth_step(0.06, 0.30, gap)),
+        own=1.0 if has_own else 0.0,
     )
     box = mouth.box(out_HWC.shape, float(mouth.upper_K.min()), float(mouth.lower_K.max()))
     _draw_mouth(
@@ -326,8 +336,9 @@ def _back(
     u = plane[0, 0] * x + plane[0, 1] * y + plane[0, 2] - mouth.jaw_u
     share = under_lip / max(under_lip + over_lip, 1e-4)
     tongue = step(0.25, 0.85, share) * step(0.42, 0.12, abs(u)) * mouth.tongue
-    groove = 1.0 - 0.12 * step(0.05, 0.0, abs(u))
-    light = 0.45 + 0.55 * step(0.0, 0.10, under_lip) * step(0.0, 0.06, over_lip) * corner
+    groove = 1.0 - 0.07 * step(0.09, 0.0, abs(u))
+    light = 0.45 + 0.55 * step(0.0, 0.10, under_lip) * corner
+    light *= 0.72 + 0.28 * step(0.0, 0.06, over_lip)
     for c in range(3):
         dark = colours_53[0, c]
         colour[c] = (dark + tongue * (colours_53[1, c] * groove - dark)) * light
@@ -351,10 +362,11 @@ def _add_teeth(
     if mouth.lower_teeth > 0:
         along = 1.0 - (v - mouth.lower_edge + CURVE * low_u * low_u) / LOWER_SIZE[1]
         share = 0.85 * mouth.lower_teeth * step(0.36, 0.16, abs(low_u))
-        _add_row(colour, colours_53, lower_HWC, low_u / LOWER_SIZE[0] + 0.5, along, share, 0.56)
+        dim = 0.56 * mouth.tooth_light
+        _add_row(colour, colours_53, lower_HWC, low_u / LOWER_SIZE[0] + 0.5, along, share, dim)
     along = 1.0 + (v - mouth.upper_edge + CURVE * u * u) / UPPER_SIZE[1]
-    light = 0.62 + 0.44 * step(0.44, 0.12, abs(u))
-    share = step(0.50, 0.30, abs(u))
+    light = (0.60 + 0.46 * step(0.42, 0.10, abs(u))) * mouth.tooth_light
+    share = step(0.48, 0.26, abs(u)) * mouth.upper_teeth
     _add_row(colour, colours_53, upper_HWC, u / UPPER_SIZE[0] + 0.5, along, share, light)
 
 

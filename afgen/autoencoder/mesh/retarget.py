@@ -114,10 +114,14 @@ def joined_mouth(retargeter: Retargeter, rest_N3: Array) -> Array:
 
 def _grin(retargeter: Retargeter, rest_N3: Array) -> float:
     """How much smile to take from a face that laughs: talking lips can't close over a grin."""
-    smile_lift = -float(retargeter.smile_N3[MOUTH_CORNERS, 1].mean())
-    extra = _corner_lift(rest_N3) - _corner_lift(retargeter.basis.mean_N3)
+    mean_N3 = retargeter.basis.mean_N3
+    smiling_N3 = mean_N3 + retargeter.smile_N3
     laughing = float(smooth_step(0.03, 0.12, float(mouth_opening(rest_N3))))
-    return 0.6 * laughing * float(np.clip(extra / smile_lift - 0.2, 0.0, 1.0))
+    lift, width = (
+        float((measure(rest_N3) - measure(mean_N3)) / (measure(smiling_N3) - measure(mean_N3)))
+        for measure in (_corner_lift, mouth_width)
+    )
+    return 0.6 * laughing * float(np.clip((lift + width) / 2 - 0.1, 0.0, 1.0))
 
 
 def _corner_lift(shape_N3: Array) -> float:
