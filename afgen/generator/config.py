@@ -17,7 +17,7 @@ NEARBY_IN_BLOCK = Visibility(
 CAUSAL_IN_BLOCK = Visibility(
     ahead_blocks=0, ahead_frames=LOOK_AHEAD_FRAMES, past_frames=PAST_FRAMES
 )
-FRAME_CAUSAL = Visibility(ahead_frames=LOOK_AHEAD_FRAMES)
+FRAME_CAUSAL = Visibility(ahead_frames=LOOK_AHEAD_FRAMES, past_frames=PAST_FRAMES)
 NEARBY = Visibility(ahead_frames=LOOK_AHEAD_FRAMES, behind_frames=LOOK_AHEAD_FRAMES)
 EVERYTHING = Visibility()
 
@@ -48,9 +48,6 @@ class GeneratorConfig:
     self_sees: Visibility = BLOCK_CAUSAL
     cross_sees: Visibility = NEARBY_IN_BLOCK
     dual_sees: Visibility = CAUSAL_IN_BLOCK
-    self_cache_frames: int = PAST_FRAMES
-    cross_cache_frames: int = LOOK_AHEAD_FRAMES
-    dual_cache_frames: int = PAST_FRAMES
 
     def __post_init__(self) -> None:
         if self.first_frames % self.block_frames:
@@ -89,8 +86,8 @@ def released(
     """The public checkpoints' layout and masks, paper sections 3 and 5.
 
     Frame-causal self-attention with two frames of look-ahead, a first window of 50 frames, then
-    two clean and ten noisy frames per step on a cache of 38; the dual motion encoder sees all of
-    what it is fed.
+    two clean and ten noisy frames per step on a cache of 38 (and 2 of the conditions); the dual
+    motion encoder sees all of what it is fed.
     """
     return GeneratorConfig(
         motion_dim=motion_dim,
@@ -105,12 +102,9 @@ def released(
         self_sees=FRAME_CAUSAL,
         cross_sees=NEARBY,
         dual_sees=EVERYTHING,
-        self_cache_frames=38,
-        cross_cache_frames=2,
-        dual_cache_frames=0,
     )
 
 
-def paper_equation_mask(look_ahead_blocks: int) -> Visibility:
-    """The mask as the paper's equation has it: floor(j/B) <= floor(i/B) + l."""
-    return Visibility(ahead_blocks=look_ahead_blocks)
+def paper_equation(look_ahead_blocks: int) -> Visibility:
+    """The mask as the paper's equation has it, floor(j/B) <= floor(i/B) + l, in its window."""
+    return Visibility(ahead_blocks=look_ahead_blocks, past_frames=PAST_FRAMES)

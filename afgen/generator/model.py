@@ -109,19 +109,19 @@ class MotionGenerator(nn.Module):
         config = self.config
         motion_dim = config.width // config.heads
 
-        def cache(layers: int, heads: int, head_dim: int, frames: int) -> RollingCache:
+        def cache(layers: int, heads: int, head_dim: int, sees: Visibility) -> RollingCache:
             return RollingCache.empty(
                 layers=layers,
                 rows=rows,
                 heads=heads,
-                frames=frames,
+                frames=sees.memory_frames(config.overlap_frames),
                 head_dim=head_dim,
                 device=device,
             )
 
         condition_dim = config.condition_width // config.condition_heads
         return Memory(
-            motion=cache(config.depth, config.heads, motion_dim, config.self_cache_frames),
-            cross=cache(config.depth, config.heads, motion_dim, config.cross_cache_frames),
-            dual=cache(2, config.condition_heads, condition_dim, config.dual_cache_frames),
+            motion=cache(config.depth, config.heads, motion_dim, config.self_sees),
+            cross=cache(config.depth, config.heads, motion_dim, config.cross_sees),
+            dual=cache(2, config.condition_heads, condition_dim, config.dual_sees),
         )

@@ -48,7 +48,12 @@ class StreamState:
         return len(self.memory.motion.filled_R) // self.rows
 
     def reset(self, rows: Tensor, seeds: Tensor, reference_RD: Tensor) -> "StreamState":
-        """The same state with other recordings started in these rows (integer indices)."""
+        """The same state with other recordings started in these rows (integer indices).
+
+        Raises ValueError for a model that feeds clean frames again: its rows go on together.
+        """
+        if self.overlap_ROD.shape[1]:
+            raise ValueError("recordings of this model must start together")
         guidance = torch.arange(self.guidance_rows, device=rows.device)
         memory_rows = (rows[:, None] * self.guidance_rows + guidance).flatten()
         return replace(
@@ -57,7 +62,6 @@ class StreamState:
             frame_R=self.frame_R.index_fill(0, rows, 0),
             reference_RD=self.reference_RD.index_copy(0, rows, reference_RD),
             memory=self.memory.reset(memory_rows),
-            overlap_ROD=self.overlap_ROD.index_fill(0, rows, 0.0),
         )
 
     def to_bytes(self) -> bytes:

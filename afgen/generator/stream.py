@@ -8,7 +8,7 @@ Shape letters: R recordings, B = R x guidance rows, O overlap frames, F frames f
 then the new ones), D motion, A audio features.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,8 +113,6 @@ class MotionSampler:
     def _tensors(self, conditions: Sequence[Conditions], state: StreamState) -> ConditionTensors:
         config = self.model.config
         starting = state.frame_R == 0
-        if config.first_frames != config.block_frames and starting.any() != starting.all():
-            raise ValueError("recordings of this model must start together")
         frames = config.first_frames if bool(starting.all()) else config.block_frames
 
         def stacked(parts: list[Floats | None], dim: int) -> Tensor:
@@ -136,7 +134,7 @@ class MotionSampler:
 
 def stream(
     sampler: MotionSampler,
-    conditions: Iterator[Conditions],
+    conditions: Iterable[Conditions],
     reference_motion_D: Floats,
     *,
     seed: int = 0,

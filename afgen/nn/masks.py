@@ -48,6 +48,17 @@ class Visibility:
             seen &= k >= block_of_q * block_frames - self.past_frames
         return seen
 
+    def memory_frames(self, overlap_frames: int = 0) -> int:
+        """How many frames before the fed ones a stream has to remember.
+
+        The first `overlap_frames` fed are the end of the block before. Where nothing limits the
+        past, a stream sees only what it is fed, and this is 0.
+        """
+        limits = [] if self.past_frames is None else [self.past_frames - overlap_frames]
+        if self.behind_frames is not None:
+            limits.append(self.behind_frames)
+        return max(min(limits, default=0), 0)
+
     def spill_frames(self, block_frames: int) -> int:
         """How far beyond the end of its block a frame may look; raises ValueError if unlimited."""
         limits = [

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from afgen.errors import WeightsMismatchError
+from afgen.generator.config import BLOCK_CAUSAL, FRAME_CAUSAL, paper_equation
 from afgen.generator.guidance import Guidance
 from afgen.generator.state import StreamState
 from afgen.generator.stream import MotionSampler, stream
+from afgen.nn.masks import Visibility
 from afgen.signals import Conditions
-from tests.generator.small import blocks, reference, small_model
+from tests.generator.small import CONFIG, blocks, reference, small_model
 
 SAMPLER = MotionSampler(small_model(), nfe=4)
 
@@ -27,9 +29,13 @@ def first_difference(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.flatnonzero((one != other).any(axis=1))[0])
 
 
-def test_future_conditions_do_not_change_earlier_blocks() -> None:
+@pytest.mark.parametrize("mask", [BLOCK_CAUSAL, FRAME_CAUSAL, paper_equation(1)])
+def test_future_conditions_do_not_change_earlier_blocks(mask: Visibility) -> None:
+    sampler = MotionSampler(small_model(replace(CONFIG, self_sees=mask)), nfe=4)
     one, other = blocks(80), blocks(80, seed=7)
-    assert first_difference(run(one), run(one[:4] + other[4:])) == 40
+    before, after = run(one, sampler=sampler), run(one[:4] + other[4:], sampler=sampler)
+    assert before.shape == (80, CONFIG.motion_dim)
+    assert first_difference(before, after) == 40
 
 
 def test_blocks_come_as_soon_as_their_own_conditions_do() -> None:
@@ -98,6 +104,13 @@ def test_a_row_can_start_another_recording_beside_the_others() -> None:
     np.testing.assert_allclose(
         np.concatenate([pair[0].motion_TD for pair in made]), run(old)[40:], atol=1e-4
     )
+
+
+def test_rows_that_are_fed_again_go_on_together() -> None:
+    sampler = MotionSampler(small_model(replace(CONFIG, self_sees=FRAME_CAUSAL)), nfe=3)
+    _, state = sampler.step(blocks(10), sampler.begin(reference()[None], [1]))
+    with pytest.raises(ValueError, match="together"):
+        state.reset(torch.tensor([0]), torch.tensor([5]), torch.from_numpy(reference())[None])
 
 
 def test_other_seeds_give_other_motion_and_the_same_seed_the_same() -> None:

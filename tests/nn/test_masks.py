@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from afgen.generator.config import BLOCK_CAUSAL, CAUSAL_IN_BLOCK, FRAME_CAUSAL, NEARBY_IN_BLOCK
+from afgen.generator.config import (
+    BLOCK_CAUSAL,
+    CAUSAL_IN_BLOCK,
+    EVERYTHING,
+    FRAME_CAUSAL,
+    NEARBY,
+    NEARBY_IN_BLOCK,
+    paper_equation,
+)
 from afgen.nn.masks import Visibility
 
 WINDOW = torch.arange(50)
@@ -27,7 +35,7 @@ def test_released_mask_is_frame_causal_plus_two() -> None:
 
 
 def test_equation_of_the_paper_looks_ahead_in_blocks() -> None:
-    seen = table(Visibility(ahead_blocks=1))
+    seen = table(paper_equation(1))
     assert seen[0, 19]
     assert not seen[0, 20]
     assert torch.equal(seen[0], seen[9])
@@ -56,10 +64,28 @@ def test_negative_positions_count_on() -> None:
 
 @pytest.mark.parametrize(
     ("sees", "spill"),
-    [(BLOCK_CAUSAL, 0), (FRAME_CAUSAL, 2), (CAUSAL_IN_BLOCK, 0), (Visibility(ahead_blocks=2), 20)],
+    [(BLOCK_CAUSAL, 0), (FRAME_CAUSAL, 2), (CAUSAL_IN_BLOCK, 0), (paper_equation(2), 20)],
 )
 def test_spill_is_what_a_stream_has_to_feed_again(sees: Visibility, spill: int) -> None:
     assert sees.spill_frames(10) == spill
+
+
+@pytest.mark.parametrize(
+    ("sees", "overlap", "memory"),
+    [
+        (BLOCK_CAUSAL, 0, 40),
+        (NEARBY_IN_BLOCK, 0, 2),
+        (CAUSAL_IN_BLOCK, 0, 40),
+        (FRAME_CAUSAL, 2, 38),
+        (NEARBY, 2, 2),
+        (EVERYTHING, 2, 0),
+    ],
+)
+def test_memory_is_what_the_mask_reaches_back_to(
+    sees: Visibility, overlap: int, memory: int
+) -> None:
+    """Ours, then the released model's cache of 38 and 2 frames."""
+    assert sees.memory_frames(overlap) == memory
 
 
 def test_unlimited_future_cannot_be_streamed() -> None:
