@@ -8,7 +8,7 @@ from afgen.signals import Floats
 
 
 def made_voice(frames: int, turns: list[tuple[int, int]], seed: int = 0) -> Floats:
-    """Something like speech in the given frames: syllables on a falling pitch, silence elsewhere."""
+    """Something like speech in the given frames: syllables, the pitch falling; else silence."""
     rng = np.random.default_rng(seed)
     voice_S = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
     for first, last in turns:

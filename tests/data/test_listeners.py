@@ -74,8 +74,7 @@ def test_the_partners_future_changes_nothing_earlier(user: VoiceCues, avatar: Vo
 
 def test_blinks_are_as_frequent_as_peoples(crowd: list[Performance]) -> None:
     rates = [
-        rate_per_minute(run_lengths(one.behaviour_TK[:, Channel.BLINK] > 0.5) == 1)
-        for one in crowd
+        rate_per_minute(run_lengths(one.behaviour_TK[:, Channel.BLINK] > 0.5) == 1) for one in crowd
     ]
     assert 10 <= np.mean(rates) <= 25
     assert min(rates) > 4
