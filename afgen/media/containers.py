@@ -11,6 +11,7 @@ _ID3_HEADER_BYTES = 10
 _MP4_FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 _MP4_BOXES = _MP4_FIRST_BOXES | {b"moof", b"sidx", b"mfra", b"styp", b"meta", b"uuid", b"udta"}
 _BOX_HEADER = struct.Struct(">I4s")
+_MOST_BOXES = 200_000  # four hours of fragments; more could only be meant to keep us busy
 _REFUSED: tuple[tuple[bytes, str], ...] = (
     (b"#EXTM3U", "a playlist"),
     (b"ffconcat", "a concat script"),
@@ -34,12 +35,9 @@ def container_of(path: Path) -> str:
     require_readable(path)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-        if head[:3] == b"ID3":
+        if tagged := head[:3] == b"ID3":
             file.seek(_id3_bytes(head))
             head = file.read(_HEAD_BYTES)
-            tagged = True
-        else:
-            tagged = False
     if name := _container(head, tagged=tagged):
         if name == "mov":
             _require_whole_boxes(path)
@@ -72,7 +70,9 @@ def _require_whole_boxes(path: Path) -> None:
     length = path.stat().st_size
     start = 0
     with path.open("rb") as file:
-        while start + _BOX_HEADER.size <= length:
+        for _ in range(_MOST_BOXES):
+            if start + _BOX_HEADER.size > length:
+                break
             file.seek(start)
             size, kind = _BOX_HEADER.unpack(file.read(_BOX_HEADER.size))
             if size == 1:

@@ -27,6 +27,7 @@ from afgen.media.parts import (
     JOINED_FILE,
     LISTING_FILE,
     finished_parts,
+    is_begun,
     list_parts,
     open_parts,
     tail_of,
@@ -128,8 +129,7 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self._encoder.abort()
-        parts = finished_parts(self._folder)
-        if self._done or not self._keep or not parts:
+        if self._done or not self._keep or not is_begun(self._folder):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def write(self, image_HWC: Image) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from itertools import count, takewhile
 from pathlib import Path
 
 from afgen.media.files import writing
@@ -9,6 +10,7 @@ from afgen.media.files import writing
 LISTING_FILE = "segments.txt"
 JOINED_FILE = "joined.partial"
 _KEY_FILE = "key"
+_TAIL = ".tail.mp4"
 
 
 def temporary_parts(path: Path) -> Path:
@@ -32,7 +34,7 @@ def open_parts(path: Path, resume_key: str) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             stored.write_text(resume_key, "utf-8")
-        for leftover in (*folder.glob("*.partial"), *folder.glob("*.tail.mp4")):
+        for leftover in (*folder.glob("*.partial"), *folder.glob(f"*{_TAIL}")):
             leftover.unlink()
     return folder
 
@@ -48,21 +50,32 @@ def forget_parts(path: Path) -> None:
     shutil.rmtree(_parts_folder(path), ignore_errors=True)
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether there is work to go on with: a finished segment, or what a caller keeps there."""
+    return any(
+        part.name not in (_KEY_FILE, LISTING_FILE)
+        and part.suffix != ".partial"
+        and not part.name.endswith(_TAIL)
+        for part in folder.glob("*")
+    )
+
+
 def finished_parts(folder: Path) -> list[Path]:
-    """Whole segments from the start on, in order."""
-    parts = sorted(part for part in folder.glob("*.mp4") if "." not in part.stem)
-    return [part for index, part in enumerate(parts) if part.stem == f"{index:06d}"]
+    """Whole segments from the start on, in order, up to the first that is missing."""
+    names = (folder / f"{index:06d}.mp4" for index in count())
+    return list(takewhile(Path.is_file, names))
 
 
 def list_parts(folder: Path) -> None:
     """Write the concat listing of all segments."""
-    lines = [f"file '{part.name}'" for part in sorted(folder.glob("*.mp4"))]
-    (folder / LISTING_FILE).write_text("\n".join(lines) + "\n", "utf-8")
+    parts = [*finished_parts(folder), *folder.glob("*.tail.mp4")]
+    lines = [f"file '{part.name}'\n" for part in parts]
+    (folder / LISTING_FILE).write_text("".join(lines), "utf-8")
 
 
 def tail_of(path: Path) -> Path:
     """Name of a last segment that is shorter than the others, and is never resumed from."""
-    return path.with_name(f"{path.stem}.tail.mp4")
+    return path.with_name(f"{path.stem}{_TAIL}")
 
 
 def _parts_folder(path: Path) -> Path:
