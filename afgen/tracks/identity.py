@@ -80,15 +80,19 @@ class Person:
 def look_at(image_HWC: Image, box: Box) -> Look:
     """The look of a head whose face lies in `box`."""
     head = _cut(image_HWC, box, left=0.25, right=0.25, top=0.35, bottom=0.45)
+    head = _scaled(head, HEAD_PX)
     face = _cut(image_HWC, box, left=-0.05, right=-0.05, top=-0.05, bottom=-0.05)
     return Look(
-        _colours(_scaled(head, HEAD_PX)),
+        _colours(head),
         _layout(_scaled(head, GRID)),
         _pattern(_scaled(face, PATCH_PX)),
     )
 
 
 def _scaled(image_HWC: Image, side: int) -> Image:
+    """The picture at side x side pixels; large ones are thinned out first, which costs less."""
+    height, width = image_HWC.shape[:2]
+    image_HWC = image_HWC[:: max(height // (4 * side), 1), :: max(width // (4 * side), 1)]
     return np.asarray(cv2.resize(image_HWC, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -138,7 +142,7 @@ def likeness(one: Look, other: Look) -> float:
     colours = float(one.colours_K @ other.colours_K)
     pattern = float(one.patch_P @ other.patch_P)
     layout = float(np.linalg.norm(one.layout_G3 - other.layout_G3, axis=1).mean())
-    evidence = 19.0 * colours + 7.8 * pattern - 0.324 * layout - 16.1
+    evidence = 18.4 * colours + 7.9 * pattern - 0.327 * layout - 15.6
     return 1.0 / (1.0 + math.exp(-max(min(evidence, 30.0), -30.0)))
 
 
