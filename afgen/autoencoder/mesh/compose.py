@@ -11,7 +11,7 @@ from afgen.autoencoder.mesh.motion import EXPRESSION, YAW, MotionLimits, apply_p
 from afgen.autoencoder.mesh.mouth import draw_mouth
 from afgen.autoencoder.mesh.outer import move_outer
 from afgen.autoencoder.mesh.pose import Pose, project, rotation_to_euler
-from afgen.autoencoder.mesh.raster import draw_mesh
+from afgen.autoencoder.mesh.raster import Light, draw_mesh
 from afgen.autoencoder.mesh.retarget import Retargeter, expression, smile_sides
 from afgen.autoencoder.mesh.topology import MOUTH_CORNERS, OVAL
 from afgen.signals import Floats, Image
@@ -53,7 +53,7 @@ def draw_frame(
     middle = float(identity.texels_V2[MOUTH_CORNERS, 0].mean())
     draw_mesh(
         out_HWC, vertices_V3, identity.texels_V2, identity.triangles_F3, identity.texture,
-        (right, left, middle), pool,
+        Light(right, left, middle), pool,
     )  # fmt: skip
     for eye in identity.eyes:
         draw_eye(out_HWC, eye, shape_N3, identity.rest, now, pixels_N3[:, :2])

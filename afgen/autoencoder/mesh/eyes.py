@@ -238,13 +238,8 @@ def _lash_colour(own: Floats, lashes: Floats, lid: Floats) -> Floats:
 
 
 class _EyeNow(NamedTuple):
-    """One eye in one frame, as the kernel reads it. Lengths are pixels."""
+    """Numbers of one eye in one frame. Lengths are pixels."""
 
-    frame: Floats  # of the opening
-    upper_K: Floats
-    lower_K: Floats
-    crease_K: Floats  # the lid's fold
-    to_patch_23: Floats  # pixels -> patch
     gaze_u: float  # how far the iris has moved, in patch pixels
     gaze_v: float
     keep: float  # 1 while the portrait's own eye may show
@@ -276,11 +271,6 @@ def draw_eye(
     crease_P2 = project(now, patch.upper_P3 + shift_3)[:, :2]
     crease_K = heights(crease_P2, eye.frame) - np.float32(config.crease * eye.length)
     eye_now = _EyeNow(
-        frame=eye.frame,
-        upper_K=eye.upper_K,
-        lower_K=eye.lower_K,
-        crease_K=crease_K,
-        to_patch_23=to_patch_23.astype(np.float32),
         gaze_u=gaze_u,
         gaze_v=gaze_v,
         keep=max(0.0, 1.0 - float(np.hypot(*gaze_2)) / (config.own_within * eye.length)),
@@ -292,7 +282,11 @@ def draw_eye(
     )
     lowest = float(eye.lower_K.max()) + 0.08 * eye.length
     box = eye.box(out_HWC.shape, min(float(crease_K.min()), float(eye.upper_K.min())), lowest)
-    _draw_eye(out_HWC, box, eye_now, patch.image_HWC, patch.lash_3)
+    edges_3K = np.stack([eye.upper_K, eye.lower_K, crease_K])
+    to_patch = to_patch_23.astype(np.float32)
+    _draw_eye(
+        out_HWC, box, eye.frame, edges_3K, to_patch, tuple(eye_now), patch.image_HWC, patch.lash_3
+    )
 
 
 def _patch_map(patch: EyePatch, rest: Pose, now: Pose, shift_3: Array) -> Array:
@@ -317,9 +311,18 @@ def _gaze(
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _draw_eye(
-    out_HWC: Image, box: Box, eye: _EyeNow, patch_HWC: Image, lash_3: Floats
+    out_HWC: Image,
+    box: Box,
+    frame: Floats,
+    edges_3K: Floats,
+    to_patch: Floats,
+    numbers: tuple[float, ...],
+    patch_HWC: Image,
+    lash_3: Floats,
 ) -> None:  # pragma: no cover - compiled
-    ox, oy, ax, ay, length = eye.frame[0], eye.frame[1], eye.frame[2], eye.frame[3], eye.frame[4]
+    """Takes plain types only: they are part of the stored machine code's name."""
+    eye = _EyeNow(*numbers)
+    ox, oy, ax, ay, length = frame[0], frame[1], frame[2], frame[3], frame[4]
     sign = 1.0 if ax >= 0 else -1.0
     colour = np.empty(3, np.float32)
     for y in range(box[1], box[3]):
@@ -329,10 +332,9 @@ def _draw_eye(
             if ends <= 0:
                 continue
             height = sign * ((y - oy) * ax - (x - ox) * ay)
-            from_top = height - height_at(eye.upper_K, position)
-            from_low = height_at(eye.lower_K, position) - height
-            from_crease = height - height_at(eye.crease_K, position)
-            to_patch = eye.to_patch_23
+            from_top = height - height_at(edges_3K[0], position)
+            from_low = height_at(edges_3K[1], position) - height
+            from_crease = height - height_at(edges_3K[2], position)
             u = to_patch[0, 0] * x + to_patch[0, 1] * y + to_patch[0, 2]
             v = to_patch[1, 0] * x + to_patch[1, 1] * y + to_patch[1, 2]
             for c in range(3):
@@ -358,7 +360,7 @@ def _draw_eye(
                 out_HWC[y, x, c] = np.uint8(min(max(colour[c] + 0.5, 0.0), 255.0))
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _add_ball(
     colour: Floats,
     inside: float,

@@ -99,7 +99,7 @@ def build_identity(
     moving_F3, still_F3 = _sort_triangles(outer, vertices_V3, layers.coverage_PP, pad)
     texels_V2 = texture.texels(vertices_V3[:, :2])
     base_HWC = np.ascontiguousarray(layers.scene_PPC[pad : pad + crop.size, pad : pad + crop.size])
-    draw_mesh(base_HWC, vertices_V3.astype(np.float32), texels_V2, still_F3, texture, (0, 0, 0))
+    draw_mesh(base_HWC, vertices_V3.astype(np.float32), texels_V2, still_F3, texture)
     face, skin_3 = fit_face(retargeter, shape_N3), _skin(image_PPC, landmarks_N3[:, :2] + pad)
     return MeshIdentity(
         portrait=portrait,

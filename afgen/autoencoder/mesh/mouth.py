@@ -185,14 +185,9 @@ def _own_interior(texels_N2: Array, texture: Texture, *, shown: bool) -> tuple[I
 
 
 class _MouthNow(NamedTuple):
-    """The mouth in one frame, as the kernel reads it."""
+    """Numbers of the mouth in one frame."""
 
-    frame: Floats  # of the opening
-    upper_K: Floats
-    lower_K: Floats
     width: float  # of the mouth, pixels
-    to_plane_23: Floats  # pixels -> (u, v)
-    to_own_23: Floats  # pixels -> the portrait's own interior
     jaw_u: float
     upper_edge: float  # v of the incisors' edges
     lower_edge: float
@@ -229,12 +224,7 @@ def draw_mouth(
     most = min(most, top_v + max(config.upper_bare[0], config.upper_share * (low_v - top_v)))
     has_own = patch.opening > config.own_from
     mouth_now = _MouthNow(
-        frame=mouth.frame,
-        upper_K=mouth.upper_K,
-        lower_K=mouth.lower_K,
         width=1.25 * mouth.length,
-        to_plane_23=to_plane_23.astype(np.float32),
-        to_own_23=to_own_23.astype(np.float32),
         jaw_u=float(((shape_N3[list(_JAW)].mean(0) - patch.jaw_3) / patch.width)[0]),
         upper_edge=min(max(config.upper_edge, least), most),
         lower_edge=low_v - 0.055 * float(smooth_step(0.14, 0.44, gap)),
@@ -246,8 +236,11 @@ def draw_mouth(
         own=1.0 if has_own else 0.0,
     )
     box = mouth.box(out_HWC.shape, float(mouth.upper_K.min()), float(mouth.lower_K.max()))
+    edges_2K = np.stack([mouth.upper_K, mouth.lower_K])
+    maps_223 = np.stack([to_plane_23, to_own_23]).astype(np.float32)
+    pictures = (patch.upper_HWC, patch.lower_HWC, patch.own_HWA)
     _draw_mouth(
-        out_HWC, box, mouth_now, patch.upper_HWC, patch.lower_HWC, patch.own_HWA, patch.colours_53
+        out_HWC, box, mouth.frame, edges_2K, maps_223, tuple(mouth_now), pictures, patch.colours_53
     )
 
 
@@ -284,14 +277,18 @@ def _rise(patch: MouthPatch, to_own: Array, pixels_N2: Array) -> float:
 def _draw_mouth(
     out_HWC: Image,
     box: Box,
-    mouth: _MouthNow,
-    upper_HWC: Image,
-    lower_HWC: Image,
-    own_HWA: Image,
+    frame: Floats,
+    edges_2K: Floats,
+    maps_223: Floats,
+    numbers: tuple[float, ...],
+    pictures: tuple[Image, Image, Image],
     colours_53: Floats,
 ) -> None:  # pragma: no cover - compiled
-    ox, oy, ax, ay = mouth.frame[0], mouth.frame[1], mouth.frame[2], mouth.frame[3]
-    length = mouth.frame[4]
+    """Takes plain types only: they are part of the stored machine code's name."""
+    mouth = _MouthNow(*numbers)
+    upper_HWC, lower_HWC, own_HWA = pictures
+    to_plane, to_own = maps_223[0], maps_223[1]
+    ox, oy, ax, ay, length = frame[0], frame[1], frame[2], frame[3], frame[4]
     soft = max(1.0, 0.012 * mouth.width)
     colour = np.empty(3, np.float32)
     for y in range(box[1], box[3]):
@@ -300,43 +297,45 @@ def _draw_mouth(
             if position <= 0.0 or position >= 1.0:
                 continue
             height = (y - oy) * ax - (x - ox) * ay
-            under_lip = height - height_at(mouth.upper_K, position)
-            over_lip = height_at(mouth.lower_K, position) - height
+            under_lip = height - height_at(edges_2K[0], position)
+            over_lip = height_at(edges_2K[1], position) - height
             alpha = unit(under_lip / soft + 0.5) * unit(over_lip / soft + 0.5) * mouth.shown
             if alpha <= 0:
                 continue
             under_lip, over_lip = under_lip / mouth.width, over_lip / mouth.width
             corner = unit(min(position, 1.0 - position) * 5.0)
-            _back(colour, colours_53, mouth, x, y, under_lip, over_lip, corner)
-            _add_teeth(colour, colours_53, mouth, x, y, upper_HWC, lower_HWC)
+            u = to_plane[0, 0] * x + to_plane[0, 1] * y + to_plane[0, 2]
+            v = to_plane[1, 0] * x + to_plane[1, 1] * y + to_plane[1, 2]
+            _back(colour, colours_53, mouth, u, under_lip, over_lip, corner)
+            _add_teeth(colour, colours_53, mouth, u, v, upper_HWC, lower_HWC)
             lit = (0.74 + 0.26 * step(-0.01, 0.05, under_lip)) * (0.72 + 0.28 * corner)
             for c in range(3):
                 colour[c] *= lit
             if mouth.own > 0:
-                _add_own(colour, mouth, x, y, own_HWA)
+                u = to_own[0, 0] * x + to_own[0, 1] * y + to_own[0, 2]
+                v = to_own[1, 0] * x + to_own[1, 1] * y + to_own[1, 2]
+                _add_own(colour, u, v, own_HWA)
             _add_lips(colour, colours_53, under_lip, over_lip)
             for c in range(3):
                 value = out_HWC[y, x, c] + alpha * (colour[c] - out_HWC[y, x, c])
                 out_HWC[y, x, c] = np.uint8(min(max(value + 0.5, 0.0), 255.0))
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _back(
     colour: Floats,
     colours_53: Floats,
     mouth: _MouthNow,
-    x: int,
-    y: int,
+    u: float,
     under_lip: float,
     over_lip: float,
     corner: float,
 ) -> None:  # pragma: no cover - compiled
     """Cavity, lighter towards the front, and the tongue's back rising behind the lower lip."""
-    plane = mouth.to_plane_23
-    u = plane[0, 0] * x + plane[0, 1] * y + plane[0, 2] - mouth.jaw_u
+    across = abs(u - mouth.jaw_u)
     share = under_lip / max(under_lip + over_lip, 1e-4)
-    tongue = step(0.25, 0.85, share) * step(0.42, 0.12, abs(u)) * mouth.tongue
-    groove = 1.0 - 0.07 * step(0.09, 0.0, abs(u))
+    tongue = step(0.25, 0.85, share) * step(0.42, 0.12, across) * mouth.tongue
+    groove = 1.0 - 0.07 * step(0.09, 0.0, across)
     light = 0.45 + 0.55 * step(0.0, 0.10, under_lip) * corner
     light *= 0.72 + 0.28 * step(0.0, 0.06, over_lip)
     for c in range(3):
@@ -344,20 +343,17 @@ def _back(
         colour[c] = (dark + tongue * (colours_53[1, c] * groove - dark)) * light
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _add_teeth(
     colour: Floats,
     colours_53: Floats,
     mouth: _MouthNow,
-    x: int,
-    y: int,
+    u: float,
+    v: float,
     upper_HWC: Image,
     lower_HWC: Image,
 ) -> None:  # pragma: no cover - compiled
     """Lower teeth, dim behind the lip, then the upper ones, whose light falls off sideways."""
-    plane = mouth.to_plane_23
-    u = plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]
-    v = plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]
     low_u = u - mouth.jaw_u
     if mouth.lower_teeth > 0:
         along = 1.0 - (v - mouth.lower_edge + CURVE * low_u * low_u) / LOWER_SIZE[1]
@@ -370,7 +366,7 @@ def _add_teeth(
     _add_row(colour, colours_53, upper_HWC, u / UPPER_SIZE[0] + 0.5, along, share, light)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _add_row(
     colour: Floats,
     colours_53: Floats,
@@ -392,14 +388,11 @@ def _add_row(
         colour[c] += cover * (tone * bright - colour[c])
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _add_own(
-    colour: Floats, mouth: _MouthNow, x: int, y: int, own_HWA: Image
+    colour: Floats, u: float, v: float, own_HWA: Image
 ) -> None:  # pragma: no cover - compiled
     """What the portrait itself shows there."""
-    to_own = mouth.to_own_23
-    u = to_own[0, 0] * x + to_own[0, 1] * y + to_own[0, 2]
-    v = to_own[1, 0] * x + to_own[1, 1] * y + to_own[1, 2]
     if u < 0 or v < 0 or u >= own_HWA.shape[1] or v >= own_HWA.shape[0]:
         return
     seen = sample_channel(own_HWA, 3, u, v) / 255.0
@@ -407,7 +400,7 @@ def _add_own(
         colour[c] += seen * (sample_channel(own_HWA, c, u, v) - colour[c])
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _add_lips(
     colour: Floats, colours_53: Floats, under_lip: float, over_lip: float
 ) -> None:  # pragma: no cover - compiled

@@ -10,9 +10,9 @@ Shape letters: V vertices, F triangles, H height, W width of the output, C = 3 R
 S side of the (padded, oversampled) texture; A marks an alpha channel behind the colours.
 """
 
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -48,50 +48,56 @@ class Texture:
         return ((pixels_V2 + self.pad) * self.oversampling).astype(np.float32)
 
 
+class Light(NamedTuple):
+    """How strongly the texture's shade applies on either side of a texture column."""
+
+    left: float
+    right: float
+    column: float
+
+
+UNLIT = Light(0.0, 0.0, 0.0)
+
+
+class _Band(NamedTuple):
+    """What one band of rows knows of each pixel, with a margin of one pixel all around."""
+
+    u: Floats  # place in the texture, texels
+    v: Floats
+    depth: Floats  # FAR where nothing is
+    folded: NDArray[np.uint8]  # 1 where a neighbour shows a far part of the texture
+
+
 def draw_mesh(
     out_HWC: Image,
     vertices_V3: Floats,
     texels_V2: Floats,
     triangles_F3: Triangles,
     texture: Texture,
-    shade_sides: tuple[float, float, float],
+    light: Light = UNLIT,
     pool: Executor | None = None,
 ) -> None:
     """Draw the mesh over `out_HWC`, in place.
 
-    `vertices_V3` are output pixels, z away from the viewer. `shade_sides` is how strongly the
-    texture's shade applies left and right of a texture column: (left, right, column). With a `pool`
-    two threads share the bands.
+    `vertices_V3` are output pixels, z away from the viewer. With a `pool` two threads share the
+    bands.
     """
-    left, right, column = shade_sides
-    arguments = (
-        out_HWC,
-        vertices_V3,
-        texels_V2,
-        triangles_F3,
-        texture.image_SSA,
-        texture.shade_SS,
-        left,
-        right,
-        column,
-        FOLD_STEP * texture.oversampling,
-    )
-    bands = -(-out_HWC.shape[0] // BAND_ROWS)
+    limit = FOLD_STEP * texture.oversampling
+    look = (texture.image_SSA, texture.shade_SS, *light, limit)
+    rest = (vertices_V3, texels_V2, triangles_F3, *look)
     if pool is None:
-        _draw_bands(0, bands, 1, *arguments)
+        _draw_bands(out_HWC, 0, 1, *rest)
         return
-    other = pool.submit(_draw_bands, 1, bands, 2, *arguments)
-    _draw_bands(0, bands, 2, *arguments)
-    wait([other])
+    other = pool.submit(_draw_bands, out_HWC, 1, 2, *rest)
+    _draw_bands(out_HWC, 0, 2, *rest)
     other.result()
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _draw_bands(
-    first: int,
-    bands: int,
-    step: int,
     out_HWC: Image,
+    first: int,
+    every: int,
     vertices_V3: Floats,
     texels_V2: Floats,
     triangles_F3: Triangles,
@@ -100,28 +106,33 @@ def _draw_bands(
     left: float,
     right: float,
     column: float,
-    fold: float,
+    limit: float,
 ) -> None:  # pragma: no cover - compiled
+    """Draw every `every`-th band from the `first` on.
+
+    Takes plain types only: they are part of the stored machine code's name.
+    """
+    light = Light(left, right, column)
     height, width = out_HWC.shape[:2]
-    place = np.empty((BAND_ROWS + 2, width + 2, 2), np.float32)
-    depth = np.empty((BAND_ROWS + 2, width + 2), np.float32)
-    for band in range(first, bands, step):
-        top = band * BAND_ROWS
+    shape = (BAND_ROWS + 2, width + 2)
+    band = _Band(
+        np.zeros(shape, np.float32),
+        np.zeros(shape, np.float32),
+        np.empty(shape, np.float32),
+        np.empty(shape, np.uint8),
+    )
+    for top in range(first * BAND_ROWS, height, every * BAND_ROWS):
         rows = min(BAND_ROWS, height - top)
-        depth[:] = FAR
+        band.depth[:] = FAR
         for f in range(triangles_F3.shape[0]):
-            _place_triangle(
-                place, depth, top - 1, rows + 2, triangles_F3[f], vertices_V3, texels_V2
-            )
-        _sample_band(
-            out_HWC, top, rows, place, depth, image_SSA, shade_SS, left, right, column, fold
-        )
+            _place_triangle(band, top - 1, rows + 2, triangles_F3[f], vertices_V3, texels_V2)
+        _find_folds(band, rows, limit)
+        _sample_band(out_HWC, top, rows, band, image_SSA, shade_SS, light)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="never")
+@njit(nogil=True, fastmath=True, inline="never")
 def _place_triangle(
-    place: Floats,
-    depth: Floats,
+    band: _Band,
     top: int,
     rows: int,
     corners: NDArray[np.int32],
@@ -137,7 +148,7 @@ def _place_triangle(
     y1 = min(int(np.floor(max(ay, by, cy) + EDGE_SLACK)), rows - 1)
     if y1 < y0:
         return
-    width = depth.shape[1]
+    width = band.depth.shape[1]
     x0 = max(int(np.ceil(min(ax, bx, cx) - EDGE_SLACK)), -1)
     x1 = min(int(np.floor(max(ax, bx, cx) + EDGE_SLACK)), width - 2)
     area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
@@ -156,61 +167,86 @@ def _place_triangle(
         texels_V2[b, 1] - texels_V2[c, 1],
     )
     da, db = az - cz, bz - cz
-    slack = -EDGE_SLACK
     for y in range(y0, y1 + 1):
         start_a = ((cx - bx) * (y - cy) - (by - cy) * cx) * inv
         start_b = ((ax - cx) * (y - cy) - (cy - ay) * cx) * inv
-        for x in range(x0, x1 + 1):
+        first, last = _span(x0, x1, start_a, step_a)
+        first, last = _span(first, last, start_b, step_b)
+        first, last = _span(first, last, 1.0 - start_a - start_b, -step_a - step_b)
+        for x in range(first, last + 1):
             wa = start_a + step_a * x
             wb = start_b + step_b * x
-            if wa < slack or wb < slack or wa + wb > 1.0 - slack:
-                continue
             z = cz + wa * da + wb * db
-            if z < depth[y, x + 1]:
-                depth[y, x + 1] = z
-                place[y, x + 1, 0] = us + wa * ua + wb * ub
-                place[y, x + 1, 1] = vs + wa * va + wb * vb
+            if z < band.depth[y, x + 1]:
+                band.depth[y, x + 1] = z
+                band.u[y, x + 1] = us + wa * ua + wb * ub
+                band.v[y, x + 1] = vs + wa * va + wb * vb
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="never")
+@njit(nogil=True, fastmath=True, inline="always")
+def _span(
+    first: int, last: int, start: float, step: float
+) -> tuple[int, int]:  # pragma: no cover - compiled
+    """The pixels of a row, first to last, where the weight start + step x is not negative."""
+    if step > 1e-9:
+        return max(first, int(np.ceil((-EDGE_SLACK - start) / step))), last
+    if step < -1e-9:
+        return first, min(last, int(np.floor((-EDGE_SLACK - start) / step)))
+    return first, last if start >= -EDGE_SLACK else first - 1
+
+
+@njit(nogil=True, fastmath=True, inline="never")
+def _find_folds(band: _Band, rows: int, limit: float) -> None:  # pragma: no cover - compiled
+    """Mark silhouettes inside the face: pixels whose neighbours lie far away in the texture."""
+    step = np.float32(limit)
+    for y in range(1, rows + 1):
+        for x in range(1, band.u.shape[1] - 1):
+            u, v = band.u[y, x], band.v[y, x]
+            right = max(abs(band.u[y, x + 1] - u), abs(band.v[y, x + 1] - v)) > step
+            left = max(abs(band.u[y, x - 1] - u), abs(band.v[y, x - 1] - v)) > step
+            below = max(abs(band.u[y + 1, x] - u), abs(band.v[y + 1, x] - v)) > step
+            above = max(abs(band.u[y - 1, x] - u), abs(band.v[y - 1, x] - v)) > step
+            right &= band.depth[y, x + 1] < FAR
+            left &= band.depth[y, x - 1] < FAR
+            below &= band.depth[y + 1, x] < FAR
+            above &= band.depth[y - 1, x] < FAR
+            band.folded[y, x] = right | left | below | above
+
+
+@njit(nogil=True, fastmath=True, inline="never")
 def _sample_band(
     out_HWC: Image,
     top: int,
     rows: int,
-    place: Floats,
-    depth: Floats,
+    band: _Band,
     image_SSA: Image,
     shade_SS: Shades,
-    left: float,
-    right: float,
-    column: float,
-    fold: float,
+    light: Light,
 ) -> None:  # pragma: no cover - compiled
-    shaded = left != 0.0 or right != 0.0
-    for row in range(rows):
-        for x in range(out_HWC.shape[1]):
-            if depth[row + 1, x + 1] >= FAR:
+    shaded = light.left != 0.0 or light.right != 0.0
+    for y in range(1, rows + 1):
+        for x in range(1, band.u.shape[1] - 1):
+            if band.depth[y, x] >= FAR:
                 continue
-            u, v = place[row + 1, x + 1, 0], place[row + 1, x + 1, 1]
+            u, v = band.u[y, x], band.v[y, x]
             r, g, b, alpha = sample_colour(image_SSA, u, v)
             if alpha == 0:
                 continue
-            if _is_fold(place, depth, row + 1, x + 1, fold):
-                r, g, b, alpha = _sample_softly(place, depth, row + 1, x + 1, image_SSA, r, g, b)
+            if band.folded[y, x]:
+                r, g, b, alpha = _sample_softly(band, y, x, image_SSA, r, g, b)
             if shaded:
-                amount = left if u < column else right
+                amount = light.left if u < light.column else light.right
                 r, g, b = _relight(r, g, b, amount * _nearest(shade_SS, u, v))
+            out_3 = out_HWC[top + y - 1, x - 1]
             if alpha < 254:
                 rest = 255 - alpha
-                r = (r * alpha + out_HWC[top + row, x, 0] * rest + 127) // 255
-                g = (g * alpha + out_HWC[top + row, x, 1] * rest + 127) // 255
-                b = (b * alpha + out_HWC[top + row, x, 2] * rest + 127) // 255
-            out_HWC[top + row, x, 0] = r
-            out_HWC[top + row, x, 1] = g
-            out_HWC[top + row, x, 2] = b
+                r = (r * alpha + out_3[0] * rest + 127) // 255
+                g = (g * alpha + out_3[1] * rest + 127) // 255
+                b = (b * alpha + out_3[2] * rest + 127) // 255
+            out_3[0], out_3[1], out_3[2] = r, g, b
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _nearest(shade_SS: Shades, u: float, v: float) -> float:  # pragma: no cover - compiled
     height, width = shade_SS.shape
     x = min(max(int(u + 0.5), 0), width - 1)
@@ -219,7 +255,7 @@ def _nearest(shade_SS: Shades, u: float, v: float) -> float:  # pragma: no cover
     return shade
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def _relight(
     r: int, g: int, b: int, amount: float
 ) -> tuple[int, int, int]:  # pragma: no cover - compiled
@@ -234,37 +270,24 @@ def _relight(
     )
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _is_fold(
-    place: Floats, depth: Floats, y: int, x: int, limit: float
-) -> bool:  # pragma: no cover - compiled
-    """Whether a neighbour shows a far part of the texture: a silhouette inside the face."""
-    u, v = place[y, x, 0], place[y, x, 1]
-    for j, i in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        if depth[y + j, x + i] < FAR and (
-            abs(place[y + j, x + i, 0] - u) > limit or abs(place[y + j, x + i, 1] - v) > limit
-        ):
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True, fastmath=True, inline="never")
+@njit(nogil=True, fastmath=True, inline="never")
 def _sample_softly(
-    place: Floats, depth: Floats, y: int, x: int, image_SSA: Image, r: int, g: int, b: int
+    band: _Band, y: int, x: int, image_SSA: Image, r: int, g: int, b: int
 ) -> tuple[int, int, int, int]:  # pragma: no cover - compiled
     """What the 3 x 3 neighbourhood shows, weighted 1 2 1: the fold's edge without stairs."""
-    sums = np.zeros(4, np.int32)
+    sums = (0, 0, 0, 0)
     for j in range(-1, 2):
         for i in range(-1, 2):
             weight = (2 - abs(i)) * (2 - abs(j))
-            if depth[y + j, x + i] < FAR:
+            p, q, s, alpha = r, g, b, 0
+            if band.depth[y + j, x + i] < FAR:
                 p, q, s, alpha = sample_colour(
-                    image_SSA, place[y + j, x + i, 0], place[y + j, x + i, 1]
+                    image_SSA, band.u[y + j, x + i], band.v[y + j, x + i]
                 )
-            else:
-                p, q, s, alpha = r, g, b, 0
-            sums[0] += weight * p
-            sums[1] += weight * q
-            sums[2] += weight * s
-            sums[3] += weight * alpha
+            sums = (
+                sums[0] + weight * p,
+                sums[1] + weight * q,
+                sums[2] + weight * s,
+                sums[3] + weight * alpha,
+            )
     return (sums[0] + 8) >> 4, (sums[1] + 8) >> 4, (sums[2] + 8) >> 4, (sums[3] + 8) >> 4

@@ -5,7 +5,7 @@ from numba import njit
 from afgen.signals import Floats, Image
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def sample_colour(
     image_HWA: Image, u: float, v: float
 ) -> tuple[int, int, int, int]:  # pragma: no cover - compiled
@@ -33,7 +33,7 @@ def sample_colour(
     )
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def sample_channel(
     image_HWC: Image, channel: int, u: float, v: float
 ) -> float:  # pragma: no cover - compiled
@@ -49,7 +49,7 @@ def sample_channel(
     return value
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def height_at(curve_K: Floats, position: float) -> float:  # pragma: no cover - compiled
     """A curve of equally spaced heights over position 0..1, its ends going on level."""
     last = curve_K.shape[0] - 1
@@ -60,13 +60,13 @@ def height_at(curve_K: Floats, position: float) -> float:  # pragma: no cover - 
     return height
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def unit(x: float) -> float:  # pragma: no cover - compiled
     """Clip to 0..1."""
     return min(max(x, 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, inline="always")
 def step(low: float, high: float, x: float) -> float:  # pragma: no cover - compiled
     """The smooth step of `curves.smooth_step`."""
     t = unit((x - low) / (high - low))

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from afgen.autoencoder.mesh.raster import BAND_ROWS, Texture, draw_mesh
+from afgen.autoencoder.mesh.raster import BAND_ROWS, Light, Texture, draw_mesh
 
 SIDE, PAD = 30, 4
 
@@ -71,7 +71,7 @@ def test_it_draws_what_the_plain_rasteriser_draws(seed: int) -> None:
     look = texture(rng)
     out = np.full((SIDE, SIDE, 3), 77, np.uint8)
     truth, place = plain(out, moved, look.texels(rest), triangles, look.image_SSA)
-    draw_mesh(out, moved, look.texels(rest), triangles, look, (0.0, 0.0, 0.0))
+    draw_mesh(out, moved, look.texels(rest), triangles, look)
     steps = [np.abs(np.diff(place, axis=axis)).max(-1) for axis in (0, 1)]
     smooth = np.ones((SIDE, SIDE), bool)  # away from folds, which are drawn softly
     for axis, step in enumerate(steps):
@@ -91,7 +91,7 @@ def test_a_mesh_at_rest_shows_its_texture_exactly() -> None:
     look = texture(rng)
     look.image_SSA[..., 3] = 255
     out = np.zeros((SIDE, SIDE, 3), np.uint8)
-    draw_mesh(out, still, look.texels(rest), triangles, look, (0.0, 0.0, 0.0))
+    draw_mesh(out, still, look.texels(rest), triangles, look)
     truth = look.image_SSA[PAD * 2 : -PAD * 2 : 2, PAD * 2 : -PAD * 2 : 2, :3]
     assert np.array_equal(out[4:-5, 4:-5], truth[4:-5, 4:-5])
 
@@ -107,7 +107,7 @@ def test_the_nearer_triangle_wins_whatever_the_order() -> None:
     for order in ([[0, 1, 2], [3, 4, 5]], [[3, 4, 5], [0, 1, 2]]):
         out = np.zeros((SIDE, SIDE, 3), np.uint8)
         triangles = np.array(order, np.int32)
-        draw_mesh(out, vertices.astype(np.float32), texels, triangles, look, (0.0, 0.0, 0.0))
+        draw_mesh(out, vertices.astype(np.float32), texels, triangles, look)
         assert tuple(out[8, 8]) == (0, 255, 0)
 
 
@@ -125,7 +125,7 @@ def test_threads_do_not_change_a_byte() -> None:
     with ThreadPoolExecutor(1) as pool:
         for helper in (None, pool):
             out = np.full((side, side, 3), 50, np.uint8)
-            draw_mesh(out, moved, look.texels(rest), triangles, look, (0.7, 0.2, 60.0), helper)
+            draw_mesh(out, moved, look.texels(rest), triangles, look, Light(0.7, 0.2, 60.0), helper)
             pictures.append(out.tobytes())
     assert pictures[0] == pictures[1]
 
@@ -137,7 +137,7 @@ def test_shade_darkens_its_side_only() -> None:
     grey = np.full((side, side, 4), (100, 100, 100, 255), np.uint8)
     look = Texture(grey, np.full((side, side), -64, np.int8), PAD, 2)
     out = np.zeros((SIDE, SIDE, 3), np.uint8)
-    draw_mesh(out, still, look.texels(rest), triangles, look, (1.0, 0.0, side / 2))
+    draw_mesh(out, still, look.texels(rest), triangles, look, Light(1.0, 0.0, side / 2))
     assert tuple(out[20, 8]) == (60, 50, 50)
     assert tuple(out[20, 22]) == (100, 100, 100)
 
@@ -149,5 +149,5 @@ def test_a_mesh_beyond_the_picture_is_cut_off() -> None:
     for shift in ((-100, 0), (0, 100), (30, -30)):
         out = np.zeros((SIDE, SIDE, 3), np.uint8)
         elsewhere = moved + np.array([*shift, 0], np.float32)
-        draw_mesh(out, elsewhere, look.texels(rest), triangles, look, (0.0, 0.0, 0.0))
+        draw_mesh(out, elsewhere, look.texels(rest), triangles, look)
         assert (out.any() > 0) == (max(abs(s) for s in shift) < SIDE)
