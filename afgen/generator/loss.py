@@ -50,9 +50,13 @@ def diffusion_forcing_loss(
     dropout: float = DROPOUT,
     weight_D: Tensor | None = None,
     weight_BT: Tensor | None = None,
+    squared: bool = False,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Mean |v - v_theta| over whole windows, paper section 4; a scalar.
+
+    `squared` takes (v - v_theta)^2 / 2 in its place: the least absolute error is that of a median,
+    which forgets what happens rarely, such as blinks and nods; the least square is that of a mean.
 
     `weight_D` and `weight_BT` weigh dimensions and frames (both of mean about 1). All randomness
     comes from `generator`, on the CPU.
@@ -66,6 +70,8 @@ def diffusion_forcing_loss(
     )
     velocity_BTD = model(noised(motion_BTD, noise_BTD, time_BT), time_BT, reference_BD, conditions)
     error_BTD = (velocity_BTD - target_velocity(motion_BTD, noise_BTD)).abs()
+    if squared:
+        error_BTD = error_BTD.square() / 2
     if weight_D is not None:
         error_BTD = error_BTD * weight_D
     if weight_BT is not None:

@@ -22,7 +22,8 @@ from afgen.generator.config import GeneratorConfig, portrait
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.loss import diffusion_forcing_loss
 from afgen.generator.model import MotionGenerator
-from afgen.train.loop import Learner, LoopConfig, Metrics, train
+from afgen.generator.weights import save_generator
+from afgen.train.loop import CHECKPOINT, Learner, LoopConfig, Metrics, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class GeneratorRecipe:
     variation: VariationConfig = field(default_factory=VariationConfig)
     batch_rows: int = 32
     window_frames: int = 60
-    lip_weight: float = 2.0  # of the most lip-like coefficient, against 1 for those without
+    absolute_steps: int = 1500  # with absolute errors to begin with, then squared ones
+    lip_weight: float = 3.0  # of the most lip-like coefficient, against 1 for those without
     seed: int = 1
 
     def fingerprint(self) -> str:
@@ -67,6 +69,12 @@ class GeneratorRecipe:
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
+
+PROVENANCE: Final = {
+    "licence": "Apache-2.0",
+    "data": "GRID audiovisual sentence corpus, speaker 1 (Cooke, Barker, Cunningham & Shao 2006), "
+    "CC BY 4.0; head motion, gaze, blinks, smiles and all listening simulated",
+}
 
 _PRESENT: Final = {  # avatar audio, user audio, user motion
     "nothing": (0, 0, 0),
@@ -116,6 +124,26 @@ def learn(
     return average
 
 
+def export_generator(
+    run_dir: Path, path: Path, recipe: GeneratorRecipe, *, half: bool = True
+) -> str:
+    """Write the averaged weights of a run's last checkpoint for the package; the SHA-256.
+
+    `half` stores float16, which loading turns back; measure with the file that is shipped.
+    """
+    state = torch.load(run_dir / CHECKPOINT, weights_only=True)
+    model = MotionGenerator(recipe.model)
+    model.load_state_dict(state["average"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return save_generator(
+        path,
+        model,
+        provenance={**PROVENANCE, "recipe": recipe.fingerprint(), "steps": int(state["step"])},
+        features=dataclasses.asdict(LogMelConfig()),
+        dtype=torch.float16 if half else None,
+    )
+
+
 def loss_of_windows(
     model: MotionGenerator, bank: Bank, recipe: GeneratorRecipe, weight_D: Tensor, step: int
 ) -> Tensor:
@@ -131,6 +159,7 @@ def loss_of_windows(
         conditions_of(windows, present_B3),
         dropout=0.0,
         weight_D=weight_D,
+        squared=step >= recipe.absolute_steps,
         generator=generator,
     )
 
