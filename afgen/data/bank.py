@@ -36,7 +36,7 @@ START_SHARE: Final = 0.15  # of windows that begin where a recording begins
 class BankConfig:
     """How many conversations, of which kind."""
 
-    conversations: int = 1280
+    conversations: int = 800
     per_shard: int = 32
     kind: ConversationConfig = field(default_factory=ConversationConfig)
 

@@ -42,23 +42,25 @@ class Presence:
 
 
 def _portrait() -> GeneratorConfig:
-    return portrait(width=192, depth=6, heads=6)
+    return dataclasses.replace(portrait(width=160, depth=6, heads=5), condition_width=160)
 
 
 def _schedule() -> LoopConfig:
-    return LoopConfig(steps=7000)
+    return LoopConfig(
+        steps=7000, learning_rate=1.5e-3, ema_decay=0.998, log_every=25, checkpoint_every=250
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorRecipe:
-    """Everything a training run depends on besides the features."""
+    """Everything a training run depends on besides the features; the defaults made the weights."""
 
     model: GeneratorConfig = field(default_factory=_portrait)
     bank: BankConfig = field(default_factory=BankConfig)
     loop: LoopConfig = field(default_factory=_schedule)
     presence: Presence = field(default_factory=Presence)
     variation: VariationConfig = field(default_factory=VariationConfig)
-    batch_rows: int = 32
+    batch_rows: int = 16
     window_frames: int = 60
     absolute_steps: int = 1500  # with absolute errors to begin with, then squared ones
     lip_weight: float = 3.0  # of the most lip-like coefficient, against 1 for those without
@@ -93,10 +95,16 @@ def train_generator(
     resume: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> MotionGenerator:
-    """Compose the bank, learn, and return the averaged model; its checkpoint is in `out_dir`."""
+    """Compose the bank, learn, and return the averaged model.
+
+    `out_dir` gets the bank, the log, the checkpoint and `generator.safetensors`. A bank that is
+    there is used; with `resume`, learning goes on from the checkpoint.
+    """
     out_dir.mkdir(parents=True, exist_ok=True)
     bank = build_bank(features_dir, out_dir / "bank", recipe.bank, say=say)
-    return learn(bank, out_dir, recipe, resume=resume, say=say)
+    model = learn(bank, out_dir, recipe, resume=resume, say=say)
+    export_generator(out_dir, out_dir / "generator.safetensors", recipe)
+    return model
 
 
 def learn(
