@@ -25,6 +25,7 @@ from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
 from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
 from afgen.autoencoder.mesh.topology import (
+    INNER_CORNERS,
     LOWER_LIP_INNER,
     MOUTH_LOOP,
     UPPER_LIP_INNER,
@@ -52,7 +53,7 @@ class MouthConfig:
     depth: float = 0.05  # of the teeth behind the lips, face widths
     shown_from: float = 0.030  # opening at which the inside begins to show ...
     shown_to: float = 0.080
-    own_from: float = 0.10  # opening from which the portrait's own interior is used
+    own_from: float = 0.06  # opening from which the portrait's own interior is used
     upper_edge: float = 0.060  # v of the upper incisors' edge
     upper_bare: tuple[float, float] = (0.030, 0.115)  # least and most of them below the lip
     upper_share: float = 0.66  # of a small opening that they fill
@@ -69,6 +70,7 @@ class MouthPatch:
     seam_3: Array  # middle of the closed lips, face widths
     width: float  # of the closed mouth, face widths
     jaw_3: Array  # mean of the jaw's points at rest, face widths
+    inner_width: float  # between its inner corners, face widths
     opening: float  # of the portrait itself
     colours_53: Floats  # cavity, tongue, gum, tooth, lip
     upper_HWC: Image  # (h, w, 3): coverage, light, gum of the upper row
@@ -100,6 +102,7 @@ def build_mouth(
         seam_3=neutral_N3[[_UPPER_MIDDLE, _LOWER_MIDDLE]].mean(0),
         width=float(mouth_width(neutral_N3)),
         jaw_3=neutral_N3[list(_JAW)].mean(0),
+        inner_width=_inner_width(neutral_N3),
         opening=pictured,
         colours_53=_colours(texels_N2, texture, skin_3, config),
         upper_HWC=_teeth(_UPPER_WIDTHS, _UPPER_REACH, separation=0.09),
@@ -188,6 +191,7 @@ class _MouthNow(NamedTuple):
     """Numbers of the mouth in one frame."""
 
     width: float  # of the mouth, pixels
+    spread: float  # how much wider than at rest it is: a broad smile bares more teeth
     jaw_u: float
     upper_edge: float  # v of the incisors' edges
     lower_edge: float
@@ -211,7 +215,9 @@ def draw_mouth(
     """Draw the inside of the mouth over the mesh, in place, where the lips are apart."""
     config = config or MouthConfig()
     gap = float(mouth_opening(shape_N3))
-    shown = float(smooth_step(config.shown_from, config.shown_to, gap)) * _unlike_rest(gap, patch)
+    shown = float(smooth_step(config.shown_from, config.shown_to, gap)) * _unlike_rest(
+        gap, patch, config
+    )
     if shown <= 0:
         return
     mouth = opening(pixels_N2[UPPER_LIP_INNER], pixels_N2[LOWER_LIP_INNER])
@@ -225,6 +231,7 @@ def draw_mouth(
     has_own = patch.opening > config.own_from
     mouth_now = _MouthNow(
         width=1.25 * mouth.length,
+        spread=float(np.clip(_inner_width(shape_N3) / patch.inner_width, 1.0, 1.35)),
         jaw_u=float(((shape_N3[list(_JAW)].mean(0) - patch.jaw_3) / patch.width)[0]),
         upper_edge=min(max(config.upper_edge, least), most),
         lower_edge=low_v - 0.055 * float(smooth_step(0.14, 0.44, gap)),
@@ -244,9 +251,14 @@ def draw_mouth(
     )
 
 
-def _unlike_rest(gap: float, patch: MouthPatch) -> float:
+def _inner_width(shape_N3: Array) -> float:
+    right_3, left_3 = shape_N3[INNER_CORNERS]
+    return float(np.linalg.norm(left_3 - right_3))
+
+
+def _unlike_rest(gap: float, patch: MouthPatch, config: MouthConfig) -> float:
     """0 where an open-mouthed portrait stands as pictured: then its own pixels stay."""
-    if patch.opening < 0.06:
+    if patch.opening <= config.own_from:
         return 1.0
     return float(smooth_step(0.04, 0.22, abs(gap - patch.opening) / patch.opening))
 
@@ -354,7 +366,8 @@ def _add_teeth(
     lower_HWC: Image,
 ) -> None:  # pragma: no cover - compiled
     """Lower teeth, dim behind the lip, then the upper ones, whose light falls off sideways."""
-    low_u = u - mouth.jaw_u
+    low_u = (u - mouth.jaw_u) / mouth.spread
+    u = u / mouth.spread
     if mouth.lower_teeth > 0:
         along = 1.0 - (v - mouth.lower_edge + CURVE * low_u * low_u) / LOWER_SIZE[1]
         share = 0.85 * mouth.lower_teeth * step(0.36, 0.16, abs(low_u))
