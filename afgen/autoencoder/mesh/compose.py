@@ -14,6 +14,7 @@ from afgen.autoencoder.mesh.pose import Pose, project, rotation_to_euler
 from afgen.autoencoder.mesh.raster import Light, draw_mesh
 from afgen.autoencoder.mesh.retarget import Retargeter, expression, smile_sides
 from afgen.autoencoder.mesh.topology import MOUTH_CORNERS, OVAL
+from afgen.errors import InternalError
 from afgen.signals import Floats, Image
 
 HIDING_FROM_RAD = float(np.radians(10))  # turned further, a portrait hides one cheek
@@ -24,7 +25,12 @@ BEHIND = 0.12  # face widths: hair and neck lie behind the outline of the face
 def place_face(
     identity: MeshIdentity, retargeter: Retargeter, motion_D: Floats, limits: MotionLimits
 ) -> tuple[Pose, Array]:
-    """Pose and shape (N, 3) that a motion gives to this portrait."""
+    """Pose and shape (N, 3) that a motion gives to this portrait.
+
+    Raises InternalError for motion that is not a number: no kernel could draw it.
+    """
+    if not np.isfinite(motion_D).all():
+        raise InternalError("the motion to draw is not finite")
     limited_D = limit_motion(motion_D, limits)
     limited_D[YAW] *= _towards_hidden(identity, float(limited_D[YAW]))
     shape_N3 = expression(retargeter, identity.face, limited_D[EXPRESSION])

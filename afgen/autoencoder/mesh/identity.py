@@ -44,7 +44,7 @@ class IdentityConfig:
     most_yaw_rad: float = float(np.radians(45))
     most_pitch_rad: float = float(np.radians(40))
     pad: float = 0.10  # of the crop's side: texture kept around it
-    oversampling_to: int = 768  # crops up to this side get a doubled texture
+    oversampling_to: int = 1024  # crops up to this side get a doubled texture
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class RetargetConfig:
     faithful_from: float = 0.60  # above this part of the rest opening, lids follow as tracked
     widest: float = 1.45  # of the rest opening
     upper_share: float = 0.88  # of a closing eye's gap that the upper lid covers
-    wink: float = 0.35  # difference of openings from which each eye is on its own
+    wink: tuple[float, float] = (0.25, 0.50)  # difference of openings that parts the two eyes
     lid_reach: float = 0.085  # skin above the lid that comes along
     closed_below: float = 0.03  # mouth opening that counts as closed
 
@@ -195,9 +195,9 @@ def _openness(retargeter: Retargeter, displacement_N3: Array) -> tuple[float, ..
         middle = slice(2, 5)
         now = np.sign(gap_P3[middle, 1]) * np.linalg.norm(gap_P3[middle], axis=1)
         each.append(float(now.mean() / np.linalg.norm(region.gaps_P3[middle], axis=1).mean()))
-    if max(each) - min(each) < retargeter.config.wink:
-        return (sum(each) / len(each),) * len(each)
-    return tuple(each)
+    own = float(smooth_step(*retargeter.config.wink, max(each) - min(each)))
+    mean = sum(each) / len(each)
+    return tuple(mean + own * (one - mean) for one in each)
 
 
 def _set_lids(

@@ -21,6 +21,7 @@ from afgen.autoencoder.mesh.topology import (
 from afgen.errors import (
     FaceTooSmallError,
     FaceTurnedAwayError,
+    InternalError,
     NoFaceError,
     SeveralFacesError,
 )
@@ -158,6 +159,20 @@ def test_nothing_is_left_undrawn(name, controls) -> None:
 def test_own_motion_of_the_portrait_is_its_reference() -> None:
     own = autoencoder().own_motion(identity(), landmarks()[0])
     assert np.abs(own - reference()).max() < 0.05
+
+
+def test_motion_that_is_no_number_is_refused() -> None:
+    broken = reference()
+    broken[3] = np.nan
+    with pytest.raises(InternalError):
+        decoded(broken)
+
+
+def test_absurd_motion_still_gives_a_picture() -> None:
+    rng = np.random.default_rng(0)
+    for row in rng.normal(0, 50, (6, MOTION_DIM)).astype(np.float32):
+        (picture,) = decoded(row)
+        assert picture.shape == (SIZE, SIZE, 3)
 
 
 def identify(*faces):
