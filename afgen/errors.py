@@ -250,6 +250,7 @@ class WeightsMissingError(WeightsError):
     """No weights are installed for this preset."""
 
     code = "weights_missing"
+    hint = "Install afgen again, or make the weights with `afgen train`."
 
 
 class WeightsDamagedError(WeightsError):

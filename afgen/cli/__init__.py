@@ -3,6 +3,8 @@
 Heavy imports happen inside the commands, so that `afgen --help` answers at once.
 """
 
+import sys
+
 import typer
 
 from afgen.cli import learn, make, measure, setup, terminal
@@ -24,4 +26,5 @@ app.add_typer(measure.bench, name="bench")
 
 def main() -> None:
     """Entry point of the `afgen` command."""
-    terminal.run(app)
+    terminal.hush_native_logs()
+    sys.exit(terminal.run(app))

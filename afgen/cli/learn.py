@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli.terminal import console, progress_bars
+from afgen.cli.terminal import progress_bars, say
 
 train = typer.Typer(help="Train the models.", no_args_is_help=True)
+
+AGAIN = "What was prepared is kept: the same command goes on."
 
 
 def prepare(
@@ -28,17 +30,17 @@ def prepare(
 
     sources = sources_in(corpus, trainable_only=trainable_only)
     done: list[Prepared] = []
-    with progress_bars() as show:
+    with progress_bars(when_stopped=AGAIN) as show:
 
         def tell(one: Prepared) -> None:
             done.append(one)
-            show(Progress("Preparing", len(done), len(sources)))
+            show(Progress("Preparing", len(done), len(sources), unit="clips"))
 
         run(sources, output, workers=workers, on_done=tell)
     rejected = [one for one in done if one.reason is not None]
     for one in rejected:
-        console.print(f"[yellow]left out[/] {one.name}: {one.reason}", soft_wrap=True)
-    console.print(f"[bold green]done[/] {len(done) - len(rejected)} clips in {output}")
+        say("[yellow]left out[/] {}: {}", one.name, one.reason)
+    say("[bold green]done[/] {} clips in {}", len(done) - len(rejected), output)
 
 
 @train.command()
@@ -55,7 +57,7 @@ def basis(
 
     fitted = fit_basis_from(tracks)
     save_basis(fitted.basis, output, fitted.provenance)
-    console.print(f"[bold green]done[/] {output}")
+    say("[bold green]done[/] {}", output)
 
 
 @train.command()
@@ -76,5 +78,5 @@ def generator(
     recipe = GeneratorRecipe()
     if steps is not None:
         recipe = dataclasses.replace(recipe, loop=dataclasses.replace(recipe.loop, steps=steps))
-    train_generator(features, output, recipe, resume=resume, say=console.print)
-    console.print(f"[bold green]done[/] {output}")
+    train_generator(features, output, recipe, resume=resume, say=lambda line: say("{}", line))
+    say("[bold green]done[/] {}", output)

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from afgen.cli.terminal import Json, print_json, progress_bars
+from afgen.cli.terminal import Json, print_json, print_table, progress_bars
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
 
@@ -18,10 +16,10 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(json.dumps(rows, indent=2))
         return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console().print(table)
+    print_table(
+        rows[0],
+        ((f"{v:.3g}" if isinstance(v, float) else v for v in row.values()) for row in rows),
+    )
 
 
 @bench.command()

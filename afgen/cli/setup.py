@@ -3,28 +3,32 @@
 import json
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from afgen.cli.terminal import Json, console, print_json
+from afgen.cli.terminal import Json, print_json, print_table, say
 
 
 def presets(as_json: Json = False) -> None:
-    """List the presets: models, weights, measured figures."""
+    """List the presets: models, weights, measured figures.
+
+    [bold]Example[/]  afgen presets
+    """
     from afgen.presets import PRESETS, describe
 
     rows = [describe(preset) for preset in PRESETS.values()]
     if as_json:
         print_json(json.dumps(rows, indent=2))
         return
-    table = Table("preset", "what it is", "runs on", "weights")
-    for row in rows:
-        table.add_row(row["name"], row["summary"], row["runs_on"], row["weights"])
-    Console().print(table)
+    print_table(
+        ("preset", "what it is", "runs on", "weights"),
+        ((row["name"], row["summary"], row["runs_on"], row["weights"]) for row in rows),
+    )
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check the installation and say how to mend it."""
+    """Check the installation and say how to mend it.
+
+    [bold]Example[/]  afgen doctor
+    """
     from afgen.doctor import examine
 
     checks = list(examine())
@@ -33,9 +37,9 @@ def doctor(as_json: Json = False) -> None:
         print_json(json.dumps(rows, indent=2))
     else:
         for check in checks:
-            mark = "[green]ok[/]  " if check.ok else "[red]bad[/] "
-            console.print(f"{mark} {check.name:<20} {check.detail}", soft_wrap=True)
+            mark = "[green]ok[/] " if check.ok else "[red]bad[/]"
+            say(mark + " {} {}", f"{check.name:<20}", check.detail)
             if check.mend:
-                console.print(f"     {check.mend}", soft_wrap=True)
+                say("    {} [bold]{}[/]", " " * 20, check.mend)
     if not all(check.ok for check in checks):
         raise typer.Exit(3)

@@ -1,18 +1,28 @@
 """What every command shares: talking to the terminal, progress, errors, checked options."""
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from afgen.errors import AfgenError, OptionError
+from afgen.errors import AfgenError, InternalError, OptionError, SetupError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from afgen.render.progress import Progress
-    from afgen.render.settings import Recordings, RenderSettings, Sources
+
+    ModelT = TypeVar("ModelT", bound=BaseModel)
+
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+NATIVE_LOGS = "AFGEN_NATIVE_LOGS"  # set to anything: show what the C++ libraries write
 
 console = Console(stderr=True, highlight=False)
 
@@ -24,106 +34,100 @@ def print_json(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def run(app: typer.Typer) -> None:
-    """Run the command line; typed errors become one line, a hint and an exit code."""
+def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table on standard output; its cells are taken literally."""
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def say(markup: str, *values: object) -> None:
+    """Print a line to standard error; `{}` in `markup` take the values literally."""
+    literally = (escape(" ".join(str(value).splitlines())) for value in values)
+    console.print(markup.format(*literally), soft_wrap=True)
+
+
+def run(app: typer.Typer) -> int:
+    """Run the command line and return its exit code; an error becomes one line and a hint."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)
     except AfgenError as error:
-        _complain(error)
-        sys.exit(error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        console.print("\nStopped. What was finished is kept: go on with [bold]--resume[/].")
-        sys.exit(130)
+        return _complain(error)
+    except ImportError as error:
+        return _complain(SetupError(f"a library cannot be loaded: {error}"))
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
     except Exception as error:
-        usage = getattr(error, "show", None)
-        if usage is None:
-            raise
-        usage()
-        sys.exit(getattr(error, "exit_code", 2))
+        if hasattr(error, "format_message"):  # typer's own, for a wrong command line
+            return _misused(error)
+        traceback.print_exc()
+        return _complain(InternalError(f"{type(error).__name__}: {error}"))
+    return status if isinstance(status, int) else 0
 
 
-def _complain(error: AfgenError) -> None:
-    console.print(f"[bold red]error[/] ({error.code}): {error.message}", soft_wrap=True)
+def _complain(error: AfgenError) -> int:
+    say("[bold red]error[/] ({}): {}", error.code, error.message)
     if error.advice:
-        console.print(f"       {error.advice}", soft_wrap=True)
+        say("       {}", error.advice)
+    return error.exit_code
 
 
-def sources_of(**options: Any) -> "Sources":
-    """Checked sources of a render. Raises OptionError."""
+def _misused(error: Any) -> int:
+    """A command line that could not be parsed; one without any arguments asks for help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return 2
+    command = error.ctx.command_path if error.ctx else "afgen"
+    return _complain(OptionError(error.format_message(), hint=f"See `{command} --help`."))
+
+
+def hush_native_logs() -> None:
+    """Keep what C++ libraries log out of the terminal, for the rest of the process.
+
+    They write to file descriptor 2 past everything Python could set, and MediaPipe knows no switch.
+    Python's own standard error moves to another descriptor.
+    """
+    if NATIVE_LOGS in os.environ:
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def checked(model: "type[ModelT]", **options: Any) -> "ModelT":
+    """A value of `model` made of command line options. Raises OptionError."""
     from pydantic import ValidationError
 
-    from afgen.render.settings import Sources
-
-    if options["portrait"] is None:
-        raise OptionError("no portrait given", hint="afgen render PORTRAIT CONVERSATION -o out.mp4")
     try:
-        return Sources(**options)
-    except ValidationError as error:
-        raise _option_error(error) from None
-
-
-def recordings_of(**options: Any) -> "Recordings":
-    """Checked recordings of a conversation. Raises OptionError."""
-    from pydantic import ValidationError
-
-    from afgen.render.settings import Recordings
-
-    try:
-        return Recordings(**options)
-    except ValidationError as error:
-        raise _option_error(error) from None
-
-
-def settings_of(**options: Any) -> "RenderSettings":
-    """Checked settings. Raises OptionError."""
-    from pydantic import ValidationError
-
-    from afgen.render.settings import RenderSettings
-
-    try:
-        return RenderSettings(**options)
+        return model(**options)
     except ValidationError as error:
         raise _option_error(error) from None
 
 
 def _option_error(error: Any) -> OptionError:
     first = error.errors()[0]
-    where = "--" + str(first["loc"][0]).removesuffix("_s").replace("_", "-") if first["loc"] else ""
-    return OptionError(f"{where} {first['msg'].removeprefix('Value error, ')}".strip())
+    problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    if not first["loc"]:
+        return OptionError(f"{problem}.")
+    option = "--" + str(first["loc"][0]).removesuffix("_s").replace("_", "-")
+    return OptionError(f"{option} {first['input']}: {problem}.")
 
 
 @contextmanager
-def progress_bars() -> Iterator["Callable[[Progress], None]"]:
-    """A bar for every stage of a long job, with its speed and the time left."""
-    from rich.progress import (
-        BarColumn,
-        TaskID,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
+def progress_bars(when_stopped: str = "") -> Iterator["Callable[[Progress], None]"]:
+    """What a long job tells its progress to: bars on a terminal, else a line now and then.
 
-    from afgen.clock import FRAME_RATE_HZ
+    After Ctrl-C it says so, and `when_stopped`: how to go on.
+    """
+    from afgen.cli import progress
 
-    columns = (
-        TextColumn("{task.description:<14}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console, transient=False) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(progress: "Progress") -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(progress.stage, total=None, speed="")
-            task = tasks[progress.stage]
-            rate = bars.tasks[task].finished_speed or bars.tasks[task].speed
-            speed = f"{rate / FRAME_RATE_HZ:4.1f} x real time" if rate else ""
-            bars.update(task, completed=progress.done, total=progress.total, speed=speed)
-
-        yield show
+    listeners = progress.bars(console) if console.is_terminal else progress.lines(say)
+    try:
+        with listeners as show:
+            yield show
+    except KeyboardInterrupt:
+        say("[yellow]stopped[/] {}", when_stopped)
+        raise

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` frames of a stage. A total of None is unknown yet."""
+    """`done` of `total` frames (or another `unit`) of a stage. A total of None is unknown yet."""
 
     stage: str
     done: int
     total: int | None
+    unit: str = "frames"
 
 
 Listener = Callable[[Progress], None]

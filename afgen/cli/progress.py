@@ -1,0 +1,84 @@
+"""How far a long job is: bars for people who watch, a few plain lines for logs."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+
+from afgen.clock import FRAME_RATE_HZ
+from afgen.render.progress import Listener, Progress
+
+LINES_A_STAGE = 4
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Listener]:
+    """A bar for every stage, with its speed and the time left."""
+    columns = (
+        TextColumn("{task.description:<14}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[speed]:>18}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = shown.add_task(progress.stage, total=None, speed="")
+            task = shown.tasks[tasks[progress.stage]]
+            rate = task.finished_speed or task.speed
+            shown.update(
+                task.id,
+                completed=progress.done,
+                total=progress.total,
+                speed=_speed(rate, progress.unit) if rate else "",
+            )
+
+        yield show
+
+
+@contextmanager
+def lines(say: Callable[..., None]) -> Iterator[Listener]:
+    """A line at every quarter of a stage."""
+    began: dict[str, float] = {}
+    told: dict[str, int] = {}
+
+    def show(progress: Progress) -> None:
+        first_s = began.setdefault(progress.stage, time.monotonic())
+        if not progress.total:
+            return
+        quarter = LINES_A_STAGE * progress.done // progress.total
+        if quarter > told.get(progress.stage, 0):
+            told[progress.stage] = quarter
+            took_s = max(time.monotonic() - first_s, 1e-3)
+            left_s = took_s * (progress.total - progress.done) / progress.done
+            say(
+                "{} {} of {}, {}, {} s left",
+                progress.stage,
+                progress.done,
+                progress.total,
+                _speed(progress.done / took_s, progress.unit),
+                round(left_s),
+            )
+
+    yield show
+
+
+def _speed(rate_hz: float, unit: str) -> str:
+    if unit == "frames":
+        return f"{rate_hz / FRAME_RATE_HZ:.1f} x real time"
+    return f"{rate_hz:.2f} {unit}/s"
