@@ -1,4 +1,7 @@
-"""Is this installation able to render? One check per thing that may be missing, and its mend."""
+"""Is this installation able to render? One check per thing that may be missing, and its mend.
+
+What is checked is imported by the check itself, so that a broken installation can be examined too.
+"""
 
 import importlib
 import os
@@ -12,9 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from afgen.errors import AfgenError
-from afgen.media.process import find_ffmpeg
-from afgen.presets import PRESETS, verify
+from afgen.errors import AfgenError, FfmpegMissingError
 
 REINSTALL = "Run `pip install --force-reinstall afgen` in this environment."
 LIBRARIES = {
@@ -23,6 +24,7 @@ LIBRARIES = {
     "cv2": "Install libgl1, or `pip install opencv-contrib-python-headless`.",
     "numba": REINSTALL,
 }
+FFMPEG_MEND = "Unset AFGEN_FFMPEG to use the bundled ffmpeg, or install a complete one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,7 @@ def examine() -> Iterator[Check]:
     for library, mend in LIBRARIES.items():
         yield _library(library, mend)
     yield _guarded("ffmpeg", _ffmpeg)
-    for preset in PRESETS.values():
-        yield _guarded(f"weights of {preset.name}", partial(verify, preset))
+    yield from _weights()
     yield _room()
 
 
@@ -65,20 +66,31 @@ def _guarded(name: str, look: Callable[[], str]) -> Check:
         return Check(name, True, look())
     except AfgenError as error:
         return Check(name, False, error.message, error.advice)
+    except ImportError as error:
+        return Check(name, False, str(error), "Mend the libraries first.")
 
 
 def _ffmpeg() -> str:
-    path = find_ffmpeg()
-    listing = subprocess.run(
-        [path, "-hide_banner", "-encoders"], capture_output=True, text=True, check=True
-    ).stdout
-    missing = [name for name in ("libx264", "aac") if f" {name} " not in listing]
+    path = str(importlib.import_module("afgen.media.process").find_ffmpeg())
+    command = [path, "-hide_banner", "-encoders"]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise FfmpegMissingError(f"{path} does not run: {error}", hint=FFMPEG_MEND) from error
+    missing = [name for name in ("libx264", "aac") if f" {name} " not in ran.stdout]
     if missing:
-        raise AfgenError(
-            f"{path} lacks {', '.join(missing)}",
-            hint="Unset AFGEN_FFMPEG to use the bundled ffmpeg, or install a complete one.",
-        )
-    return str(path)
+        raise FfmpegMissingError(f"{path} lacks {', '.join(missing)}.", hint=FFMPEG_MEND)
+    return path
+
+
+def _weights() -> Iterator[Check]:
+    try:
+        presets = importlib.import_module("afgen.presets")
+    except (ImportError, OSError) as error:
+        yield Check("weights", False, str(error), "Mend the libraries first.")
+        return
+    for name, preset in presets.PRESETS.items():
+        yield _guarded(f"weights of {name}", partial(presets.verify, preset))
 
 
 def _room() -> Check:
