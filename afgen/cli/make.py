@@ -2,19 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from afgen.cli.terminal import (
-    Json,
-    console,
-    print_json,
-    progress_bars,
-    recordings_of,
-    settings_of,
-    sources_of,
-)
+from afgen.cli.terminal import Json, checked, print_json, print_table, progress_bars, say
+from afgen.errors import OptionError
+
+if TYPE_CHECKING:
+    from afgen.render.report import Report
 
 PortraitFile = Annotated[Path, typer.Argument(help="Picture of one face: jpg, png or webp.")]
 UserVideo = Annotated[Path | None, typer.Option(help="The user's side, picture and sound.")]
@@ -26,6 +22,7 @@ Avatar = Annotated[
 ]
 
 
+USAGE = "afgen render PORTRAIT CONVERSATION -o out.mp4"
 RENDER_EXAMPLES = """
 [bold]Examples[/]
 
@@ -41,7 +38,12 @@ RENDER_EXAMPLES = """
 """
 
 
+RESUME = "What was finished is kept: go on with the same command and --resume."
+NOT_OF_THE_RENDER = {"output", "resume", "force", "from_report", "as_json"}
+
+
 def render(
+    context: typer.Context,
     portrait: Annotated[
         Path | None, typer.Argument(help="Picture of one face: jpg, png or webp.")
     ] = None,
@@ -84,41 +86,57 @@ def render(
 ) -> None:
     """Render PORTRAIT taking one person's part in CONVERSATION."""
     from afgen.render.job import render as run
-    from afgen.render.report import check_unchanged, load_report
+    from afgen.render.report import check_unchanged, load_report, unlike
+    from afgen.render.settings import RenderSettings, Sources
 
+    notes: list[str] = []
     if from_report is not None:
-        report = load_report(from_report)
-        check_unchanged(report)
-        sources, settings = report.sources, report.settings
+        _refuse_beside_report(context)
+        first = load_report(from_report)
+        check_unchanged(first)
+        sources, settings = first.sources, first.settings
     else:
-        sources = sources_of(
-            portrait=portrait,
-            conversation=conversation,
-            user_video=user_video,
-            user_audio=user_audio,
-            avatar_audio=avatar_audio,
-            avatar=avatar,
-        )
-        settings = settings_of(
-            preset=preset, layout=layout, sound=sound, size=size, full_frame=full_frame, seed=seed,
-            nfe=nfe, guidance_audio=guidance_audio, guidance_user=guidance_user, head=head,
-            expression=expression, blink=blink, start_s=start, end_s=end,
+        if portrait is None:
+            raise OptionError("No portrait was given.", hint=USAGE)
+        sources = checked(
+            Sources, portrait=portrait, conversation=conversation, user_video=user_video,
+            user_audio=user_audio, avatar_audio=avatar_audio, avatar=avatar,
         )  # fmt: skip
-    with progress_bars() as show:
+        settings = checked(
+            RenderSettings, preset=preset, layout=layout, sound=sound, size=size,
+            full_frame=full_frame, seed=seed, nfe=nfe, guidance_audio=guidance_audio,
+            guidance_user=guidance_user, head=head, expression=expression, blink=blink,
+            start_s=start, end_s=end,
+        )  # fmt: skip
+    with progress_bars(when_stopped=RESUME) as show:
         report = run(sources, settings, output, resume=resume, force=force, progress=show)
+    if from_report is not None:
+        notes = unlike(first, report)
+    _tell(output, report, notes, as_json)
+
+
+def _refuse_beside_report(context: typer.Context) -> None:
+    """A report says everything about its render, so nothing may contradict it."""
+    for name in context.params.keys() - NOT_OF_THE_RENDER:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise OptionError(
+                f"--from repeats a render as it was, and {name.replace('_', '-')} was given too.",
+                hint="Leave one of them out.",
+            )
+
+
+def _tell(output: Path, report: "Report", notes: list[str], as_json: bool) -> None:
     if as_json:
         print_json(report.model_dump_json(indent=2))
-    else:
-        _tell(output, report.speed, report.warnings)
-
-
-def _tell(output: Path, speed: dict[str, float], warnings: list[str]) -> None:
-    for warning in warnings:
-        console.print(f"[yellow]note[/] {warning}", soft_wrap=True)
-    console.print(
-        f"[bold green]done[/] {output}  ({speed['duration_s']:.1f} s of video, "
-        f"{speed['realtime_factor']:.1f} x real time; report in {output.with_suffix('.json')})",
-        soft_wrap=True,
+    for note in [*report.warnings, *notes]:
+        say("[yellow]note[/] {}", note)
+    say(
+        "[bold green]done[/] {}  ({} s of video, {} x real time; report in {})",
+        output,
+        f"{report.speed['duration_s']:.1f}",
+        f"{report.speed['realtime_factor']:.1f}",
+        output.with_suffix(".json"),
     )
 
 
@@ -137,28 +155,48 @@ def inspect(
 
     [bold]Example[/]  afgen inspect call.mp4 -o timeline.png
     """
+    from afgen.render.settings import Recordings
     from afgen.render.understanding import inspect as run
 
+    recordings = checked(
+        Recordings, conversation=conversation, user_video=user_video, user_audio=user_audio,
+        avatar_audio=avatar_audio, avatar=avatar,
+    )  # fmt: skip
     with progress_bars() as show:
-        recordings = recordings_of(
-            conversation=conversation,
-            user_video=user_video,
-            user_audio=user_audio,
-            avatar_audio=avatar_audio,
-            avatar=avatar,
-        )
         found = run(recordings, picture, progress=show)
     if as_json:
         print_json(json.dumps(found, indent=2))
-        return
-    for decision in found["decisions"]:
-        console.print(
-            f"{decision['question']} [bold]{decision['answer']}[/]  {decision['reason']}",
-            soft_wrap=True,
-        )
-    for line in found["warnings"]:
-        console.print(f"[yellow]note[/] {line}", soft_wrap=True)
-    console.print(f"[bold green]done[/] {picture}")
+    else:
+        _show_found(found)
+    say("[bold green]done[/] {}", picture)
+
+
+def _show_found(found: dict[str, Any]) -> None:
+    """Who was found and what was decided."""
+    print_table(
+        ("role", "who", "speaks", "face in view", "face height"),
+        (_person_row(person) for person in found["people"]),
+    )
+    print_table(
+        ("question", "answer", "sure", "because"),
+        (
+            (one["question"], one["answer"], f"{one['confidence']:.0%}", one["reason"])
+            for one in found["decisions"]
+        ),
+    )
+    for warning in found["warnings"]:
+        say("[yellow]note[/] {}", warning)
+
+
+def _person_row(person: dict[str, Any]) -> tuple[str, ...]:
+    face = person["face"]
+    return (
+        person["role"],
+        person["name"],
+        f"{person['speech_s']:.1f} s" if person["sound"] else "no sound",
+        f"{face['presence']:.0%} of the time" if face else "not seen",
+        f"{face['height']:.0%} of the picture" if face else "",
+    )
 
 
 def drive(
@@ -167,8 +205,11 @@ def drive(
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the mp4 goes.")] = Path(
         "driven.mp4"
     ),
-    size: Annotated[int, typer.Option(help="Pixels of the square picture.")] = 512,
+    size: Annotated[
+        int, typer.Option(help="Pixels of the square picture.", min=128, max=1024)
+    ] = 512,
     full_frame: Annotated[bool, typer.Option("--full-frame", help="Whole portrait.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
 ) -> None:
     """Reenact VIDEO with PORTRAIT.
 
@@ -177,8 +218,8 @@ def drive(
     from afgen.render.drive import drive as run
 
     with progress_bars() as show:
-        run(portrait, video, output, size=size, full_frame=full_frame, progress=show)
-    console.print(f"[bold green]done[/] {output}")
+        run(portrait, video, output, size=size, full_frame=full_frame, force=force, progress=show)
+    say("[bold green]done[/] {}", output)
 
 
 def demo(
@@ -194,6 +235,6 @@ def demo(
 
     with progress_bars() as show:
         made = run(output, progress=show)
-    console.print(f"[bold green]video[/]         {made.video}")
-    console.print(f"[bold green]contact sheet[/] {made.sheet}")
-    console.print(f"[bold green]timeline[/]      {made.timeline}")
+    say("[bold green]video[/]         {}", made.video)
+    say("[bold green]contact sheet[/] {}", made.sheet)
+    say("[bold green]timeline[/]      {}", made.timeline)

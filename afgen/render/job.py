@@ -8,16 +8,16 @@ from typing import Any
 
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.clock import seconds_at
-from afgen.errors import OutputError
 from afgen.media.arguments import EncodeSettings
-from afgen.media.encode import VideoWriter
-from afgen.media.files import sha256_of, writing
+from afgen.media.encode import Sound, VideoWriter
+from afgen.media.files import sha256_of
 from afgen.media.images import load_portrait
 from afgen.presets import Models, load_models
 from afgen.render.ahead import ahead
+from afgen.render.framing import Framing, framing_for
 from afgen.render.layout import Layout, layout_for
 from afgen.render.motion import generate, keep_states, kept_state
-from afgen.render.output import begin, check_output
+from afgen.render.output import check_output, half_made, report_of
 from afgen.render.progress import Listener, Progress, silent
 from afgen.render.report import Report, fingerprint, versions
 from afgen.render.settings import RenderSettings, Sources
@@ -37,6 +37,7 @@ class _Stage:
     settings: RenderSettings
     identity: Any
     conversation: Conversation
+    framing: Framing
     layout: Layout
     watch: Stopwatch
 
@@ -71,14 +72,7 @@ class _Stage:
                 blink=settings.blink,
             )
             for crop_HWC in autoencoder.decode(self.identity, motion_TD):
-                yield self._framed(crop_HWC)
-
-    def _framed(self, crop_HWC: Image) -> Image:
-        if not self.settings.full_frame:
-            return crop_HWC
-        whole_HWC = self.autoencoder.paste(self.identity, crop_HWC)
-        height, width = whole_HWC.shape[:2]
-        return whole_HWC[: height - height % 2, : width - width % 2]
+                yield self.framing.frame(autoencoder, self.identity, crop_HWC)
 
 
 def render(
@@ -98,40 +92,45 @@ def render(
     InputError, OutputError, WeightsError and their kinds.
     """
     watch = Stopwatch()
-    check_output(output, force=force or resume)
-    inputs = {role: sha256_of(path) for role, path in sources.files.items()}
+    files, replace = sources.files, force or resume
+    check_output(output, force=replace, inputs=files.values())
+    check_output(report_of(output), suffix=".json", force=replace)
+    inputs = {role: sha256_of(path) for role, path in files.items()}
     portrait = load_portrait(sources.portrait)
+    framing = framing_for(portrait, settings.size, full_frame=settings.full_frame)
     models = models or load_models(settings.preset)
-    autoencoder = models.autoencoder(None if settings.full_frame else settings.size)
+    autoencoder = models.autoencoder(framing.crop_size)
     identity = autoencoder.identify(portrait)
-    key = fingerprint(sources, settings, {"inputs": inputs, "weights": models.weights_sha256})
-    parts = begin(output, key, resume=resume)
-    with watch.stage("understanding"):
-        understood = understand_sources(sources, settings, autoencoder, parts, progress)
-    size = _avatar_size(settings, portrait.image_HWC)
-    layout = layout_for(settings.layout, size, understood.user_view)
-    conversation = understood.conversation
-    stage = _Stage(models, autoencoder, settings, identity, conversation, layout, watch)
-    with VideoWriter(output, size=layout.size, resume_key=key, settings=ENCODING) as writer:
+    key = fingerprint(sources, settings, inputs, models.weights_sha256, versions())
+    with half_made(output, key, resume=resume) as parts:
+        with watch.stage("understanding"):
+            understood = understand_sources(sources, settings, autoencoder, parts, progress)
+        conversation = understood.conversation
+        layout = layout_for(settings.layout, framing.size, understood.user_view)
+        stage = _Stage(
+            models, autoencoder, settings, identity, conversation, framing, layout, watch
+        )
+        sound = sound_of(sources, conversation, settings)
+        frames_made = _write(stage, output, key, sound, parts, progress)
+    report = _report(sources, settings, models, inputs, understood, output, watch, frames_made)
+    report.save(report_of(output))
+    return report
+
+
+def _write(
+    stage: _Stage, output: Path, key: str, sound: Sound, parts: Path, progress: Listener
+) -> int:
+    """The second pass; returns how many frames it made, which is not all of a resumed render."""
+    watch = stage.watch
+    with VideoWriter(output, size=stage.layout.size, resume_key=key, settings=ENCODING) as writer:
         first = writer.first_frame
         for image_HWC in stage.pictures(parts, first):
             with watch.stage("encoding"):
                 writer.write(image_HWC)
-            progress(Progress("Rendering", writer.frames, conversation.frames))
+            progress(Progress("Rendering", writer.frames, stage.conversation.frames))
         with watch.stage("encoding"):
-            writer.finish(sound_of(sources, conversation, settings))
-    made = conversation.frames - first
-    report = _report(sources, settings, models, inputs, understood, output, watch, made)
-    with writing(output):
-        report.save(output.with_suffix(".json"))
-    return report
-
-
-def _avatar_size(settings: RenderSettings, portrait_HWC: Image) -> tuple[int, int]:
-    if not settings.full_frame:
-        return settings.size, settings.size
-    height, width = portrait_HWC.shape[:2]
-    return width - width % 2, height - height % 2
+            writer.finish(sound)
+        return writer.frames - first
 
 
 def _report(
@@ -144,8 +143,6 @@ def _report(
     watch: Stopwatch,
     frames_made: int,
 ) -> Report:
-    if not output.is_file():
-        raise OutputError(f"{output} disappeared while it was written.")
     speed = {
         "duration_s": seconds_at(understood.conversation.frames),
         "total_s": watch.total_s,

@@ -1,37 +1,59 @@
 """Checks of where a result goes, and the half-made render beside it."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from afgen.errors import OptionError, OutputUnwritableError
+from afgen.errors import InputError, OptionError, OutputUnwritableError
 from afgen.media.files import require_writable_place
-from afgen.media.parts import forget_parts, open_parts, parts_key
+from afgen.media.parts import forget_parts, is_begun, open_parts, parts_key
 
 
-def check_output(output: Path, *, force: bool) -> None:
+def report_of(output: Path) -> Path:
+    """Where the report of the video `output` lies."""
+    return output.with_suffix(".json")
+
+
+def check_output(
+    output: Path, *, suffix: str = ".mp4", force: bool, inputs: Iterable[Path] = ()
+) -> None:
     """Raise before any work is done when `output` could not be written in the end.
 
-    Raises OptionError, OutputUnwritableError.
+    An existing file is replaced only with `force`, and one of `inputs` never. Raises OptionError,
+    OutputUnwritableError.
     """
-    if output.suffix.lower() != ".mp4":
-        raise OptionError(f"{output} does not end in .mp4.", hint="The output is always an mp4.")
+    if output.suffix.lower() != suffix:
+        raise OptionError(
+            f"{output} does not end in {suffix}.", hint=f"Give the result a name like out{suffix}."
+        )
     require_writable_place(output)
+    if output.resolve() in {path.resolve() for path in inputs}:
+        raise OptionError(f"{output} is also an input.", hint="Choose another name.")
     if output.exists() and not force:
         raise OutputUnwritableError(
             f"{output} exists already.", hint="Choose another name, or replace it with --force."
         )
 
 
-def begin(output: Path, key: str, *, resume: bool) -> Path:
+@contextmanager
+def half_made(output: Path, key: str, *, resume: bool) -> Iterator[Path]:
     """The folder of the half-made render, empty unless it is taken up again.
 
-    Raises OptionError when `resume` is asked for and what lies there was made from other inputs,
-    settings or weights.
+    A block that ends by an exception leaves the folder for a later `resume` when there is work in
+    it to go on with, and the inputs are not what is wrong. Raises OptionError when `resume` is
+    asked for and what lies there was made from other inputs, settings, weights or versions.
     """
     if not resume:
         forget_parts(output)
     elif parts_key(output) not in (None, key):
         raise OptionError(
-            f"The half-made {output} was begun with other inputs, settings or weights.",
+            f"The half-made {output} was begun with other inputs, settings, weights or versions.",
             hint="Run again without --resume to begin anew.",
         )
-    return open_parts(output, key)
+    folder = open_parts(output, key)
+    try:
+        yield folder
+    except BaseException as error:
+        if isinstance(error, InputError) or not is_begun(folder):
+            forget_parts(output)
+        raise

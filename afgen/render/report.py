@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from afgen.errors import CorruptMediaError, FileMissingError, OptionError
-from afgen.media.files import sha256_of
+from afgen.errors import CorruptMediaError, OptionError
+from afgen.media.files import atomic_path, require_readable, sha256_of
 from afgen.render.settings import RenderSettings, Sources
 
 VERSIONED = ("afgen", "torch", "numpy", "mediapipe", "numba", "opencv-contrib-python")
@@ -34,19 +34,19 @@ class Report(BaseModel):
     warnings: list[str]
 
     def save(self, path: Path) -> None:
-        """Write as indented JSON."""
-        path.write_text(self.model_dump_json(indent=2) + "\n")
+        """Write as indented JSON, whole or not at all. Raises OutputError."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(self.model_dump_json(indent=2) + "\n", "utf-8")
 
 
 def load_report(path: Path) -> Report:
-    """Read a report. Raises FileMissingError or OptionError."""
+    """Read a report. Raises MediaError where there is no such file, OptionError for another one."""
+    require_readable(path)
     try:
-        return Report.model_validate_json(path.read_text())
-    except FileNotFoundError:
-        raise FileMissingError(f"no report at {path}") from None
-    except (ValidationError, UnicodeDecodeError) as error:
+        return Report.model_validate_json(path.read_bytes())
+    except ValidationError as error:
         raise OptionError(
-            f"{path} is not a render report",
+            f"{path} is not a render report.",
             hint="Give the .json file that `afgen render` wrote beside a video.",
         ) from error
 
@@ -54,14 +54,29 @@ def load_report(path: Path) -> Report:
 def check_unchanged(report: Report) -> None:
     """Raise CorruptMediaError when an input is no longer the file the report was made from."""
     for role, path in report.sources.files.items():
-        if sha256_of(path) != report.inputs_sha256[role]:
+        if sha256_of(path) != report.inputs_sha256.get(role):
             raise CorruptMediaError(
-                f"{path} is not the {role} this report was made from",
+                f"{path} is not the {role} this report was made from.",
                 hint="Restore the file, or run `afgen render` anew without --from.",
             )
 
 
-def fingerprint(*parts: BaseModel | dict[str, Any]) -> str:
+def unlike(before: Report, again: Report) -> list[str]:
+    """Why a repeated render may differ from the first: what of the installation has changed."""
+    if before.output_sha256 == again.output_sha256:
+        return []
+    known = (("weights of", before.weights_sha256, again.weights_sha256),
+             ("version of", before.versions, again.versions))  # fmt: skip
+    changed = [
+        f"another {what} {name}"
+        for what, old, new in known
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    return [f"The bytes are not those of the first time: {', '.join(changed) or 'no cause known'}."]
+
+
+def fingerprint(*parts: BaseModel | dict[str, str]) -> str:
     """One hash over settings and inputs: a half-made render may go on only where this is equal."""
     plain = [
         part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts

@@ -5,9 +5,9 @@ not in here does not change the picture.
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from afgen.tracks.roles import AvatarSide
 
@@ -15,17 +15,29 @@ Layout = Literal["avatar", "side-by-side"]
 Sound = Literal["both", "avatar", "none"]
 
 
+def _absolute(path: Path) -> Path:
+    """A report must find its inputs from any folder, and can only hold names that are text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("the name of the file is not valid text; rename it") from None
+    return path.absolute()
+
+
+File = Annotated[Path, AfterValidator(_absolute)]
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Recordings(_Strict):
     """The files of a conversation: one of both people, or the sides given apart."""
 
-    conversation: Path | None = None
-    user_video: Path | None = None
-    user_audio: Path | None = None
-    avatar_audio: Path | None = None
+    conversation: File | None = None
+    user_video: File | None = None
+    user_audio: File | None = None
+    avatar_audio: File | None = None
     avatar: AvatarSide = AvatarSide.AUTO
 
     @model_validator(mode="after")
@@ -49,7 +61,7 @@ class Recordings(_Strict):
 class Sources(Recordings):
     """All files of one render."""
 
-    portrait: Path
+    portrait: File
 
     @property
     def files(self) -> dict[str, Path]:

@@ -15,6 +15,7 @@ from afgen.media.images import save_png
 from afgen.media.probe import probe
 from afgen.presets import preset_named
 from afgen.render.layout import UserView
+from afgen.render.output import check_output
 from afgen.render.progress import Listener, Progress, silent
 from afgen.render.settings import Recordings, RenderSettings, Sources
 from afgen.signals import Conversation, Track
@@ -71,7 +72,11 @@ def inspect(
     settings: RenderSettings | None = None,
     progress: Listener = silent,
 ) -> dict[str, Any]:
-    """Understand without rendering: draws the timeline to `picture` and returns the summary."""
+    """Understand without rendering: draws the timeline to `picture` and returns the summary.
+
+    Raises MediaError, ConversationError, OptionError, OutputError and their kinds.
+    """
+    check_output(picture, suffix=".png", force=True)
     settings = settings or RenderSettings()
     found = _read(sources, settings, preset_named(settings.preset).autoencoder(None), progress)
     title = sources.conversation or sources.user_video or sources.avatar_audio
