@@ -25,6 +25,7 @@ class StreamState:
     seed_R             what the noise of each recording is drawn from
     frame_R            the next frame to generate
     reference_RD       motion of the portrait itself
+    last_R2D           the two frames before the next, zeros at the start
     memory             what the model remembers, one row per recording and guidance row
     overlap_ROD        the last clean frames, fed again with the next block; often none
     overlap_conditions their conditions
@@ -33,6 +34,7 @@ class StreamState:
     seed_R: Tensor
     frame_R: Tensor
     reference_RD: Tensor
+    last_R2D: Tensor
     memory: Memory
     overlap_ROD: Tensor
     overlap_conditions: ConditionTensors
@@ -91,6 +93,7 @@ def begin(
         seed_R=torch.tensor(seeds, dtype=torch.int64),
         frame_R=torch.zeros(rows, dtype=torch.int64),
         reference_RD=reference_RD,
+        last_R2D=reference_RD.new_zeros(rows, 2, config.motion_dim),
         memory=model.empty_memory(rows * guidance_rows, device),
         overlap_ROD=torch.zeros(rows, 0, config.motion_dim, device=device),
         overlap_conditions=_no_conditions(config, rows, device),

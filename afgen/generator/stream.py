@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from afgen.generator.continuity import AS_DRAWN, Continuity, continued
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.flow import block_schedule
 from afgen.generator.guidance import PAPER_GUIDANCE, Guidance, GuidanceRow, guided
@@ -27,12 +28,16 @@ from afgen.signals import Conditions, Floats, MotionBlock
 
 @dataclass(frozen=True, slots=True)
 class MotionSampler:
-    """A model and how to sample from it; `nfe` is counted as the paper counts (section 5)."""
+    """A model and how to sample from it.
+
+    `nfe` is counted as the paper counts (section 5); `continuity` is not of the paper.
+    """
 
     model: MotionGenerator
     nfe: int = 10
     guidance: Guidance = PAPER_GUIDANCE
     noise: NoiseSource = block_noise
+    continuity: Continuity = AS_DRAWN
 
     def begin(self, reference_motion_RD: Floats, seeds: Sequence[int]) -> StreamState:
         """The state before the first frame of R recordings."""
@@ -75,17 +80,21 @@ class MotionSampler:
         schedule = block_schedule(
             self.nfe, conditions.frames, clean_frames=overlap, grid=self.model.config.flow_grid
         )
-        x_RFD = euler(guided(velocity, rows), x_RFD, schedule)
+        drawn_RFD = euler(guided(velocity, rows), x_RFD, schedule)
+        going_R = (state.frame_R > 0).to(x_RFD.device)
+        motion_RTD = continued(drawn_RFD[:, overlap:], state.last_R2D, going_R, self.continuity)
+        x_RFD = torch.cat((state.overlap_ROD, motion_RTD), dim=1)
         memory = self._commit(x_RFD, prepared, state)
         keep = self.model.config.overlap_frames
         after = replace(
             state,
             frame_R=state.frame_R + conditions.frames,
+            last_R2D=motion_RTD[:, -2:],
             memory=memory,
             overlap_ROD=x_RFD[:, x_RFD.shape[1] - keep :],
             overlap_conditions=fed.narrowed(fed.frames - keep),
         )
-        return x_RFD[:, overlap:], after
+        return motion_RTD, after
 
     def _noise(self, frames: int, state: StreamState) -> Tensor:
         blocks = (state.frame_R // self.model.config.block_frames).tolist()
