@@ -8,9 +8,11 @@ from typing import Any
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.decode import MeshAutoencoder
+from afgen.autoencoder.mesh.motion import POSE
 from afgen.checkpoint import Checkpoint, config_from, load_checkpoint
 from afgen.conditions.logmel import AudioFeatures, LogMelConfig
 from afgen.errors import OptionError
+from afgen.generator.continuity import AS_DRAWN, Continuity
 from afgen.generator.guidance import Guidance
 from afgen.generator.model import MotionGenerator
 from afgen.generator.stream import MotionSampler
@@ -30,6 +32,7 @@ class Preset:
     weights_sha256: str
     licence: str
     autoencoder: Callable[[int | None], MotionAutoencoder[Any, Any]]
+    continuity: Continuity
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,12 @@ class Models:
     features: AudioFeatures
     weights_sha256: dict[str, str]
     licence: str
+    continuity: Continuity = AS_DRAWN
 
     def sampler(self, nfe: int, guidance_audio: float, guidance_user: float) -> MotionSampler:
         """The generator with these sampling settings."""
-        return MotionSampler(self.generator, nfe, Guidance(guidance_audio, guidance_user))
+        guidance = Guidance(guidance_audio, guidance_user)
+        return MotionSampler(self.generator, nfe, guidance, continuity=self.continuity)
 
 
 def _mesh(size: int | None) -> MeshAutoencoder:
@@ -65,6 +70,7 @@ PRESETS = {
         weights_sha256="",
         licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
         autoencoder=_mesh,
+        continuity=Continuity(seam_frames=6, smooth_dims=POSE.stop),
     ),
 }
 
@@ -91,6 +97,7 @@ def load_models(name: str) -> Models:
         features=AudioFeatures(config_from(LogMelConfig, checkpoint.config["features"])),
         weights_sha256={"generator": preset.weights_sha256, "basis": load_basis().sha256},
         licence=preset.licence,
+        continuity=preset.continuity,
     )
 
 
