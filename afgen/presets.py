@@ -70,7 +70,7 @@ PRESETS = {
         weights_sha256="",
         licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
         autoencoder=_mesh,
-        continuity=Continuity(seam_frames=6, smooth_dims=POSE.stop),
+        continuity=Continuity(seam_frames=4, smooth_dims=POSE.stop),
     ),
 }
 
