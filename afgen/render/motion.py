@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from afgen.conditions.assemble import assemble
 from afgen.conditions.logmel import AudioFeatures
 from afgen.errors import OptionError
@@ -25,8 +27,11 @@ def generate(
 ) -> Iterator[tuple[MotionBlock, StreamState]]:
     """Motion of the avatar from `first_frame` on, a block boundary; with the state after each.
 
-    `state` is the one that an earlier run gave for `first_frame`; None begins.
+    `state` is the one that an earlier run gave for `first_frame`; None begins. The network runs on
+    one thread: the last bits of its output depend on their number, and a block is so small that
+    threads that wait for each other cost more than they bring beside a busy renderer.
     """
+    torch.set_num_threads(1)
     config = sampler.model.config
     conditions = assemble(
         conversation,
