@@ -44,8 +44,13 @@ def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None
 
 def say(markup: str, *values: object) -> None:
     """Print a line to standard error; `{}` in `markup` take the values literally."""
-    literally = (escape(" ".join(str(value).splitlines())) for value in values)
-    console.print(markup.format(*literally), soft_wrap=True)
+    console.print(markup.format(*map(_literal, values)), soft_wrap=True)
+
+
+def _literal(value: object) -> str:
+    """One line of printable text, whatever a file may be named."""
+    line = " ".join(str(value).splitlines())
+    return escape(line.encode(errors="backslashreplace").decode())
 
 
 def run(app: typer.Typer) -> int:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from afgen.errors import InputError, OptionError, OutputUnwritableError
-from afgen.media.files import require_writable_place
+from afgen.media.files import require_writable_place, writing
 from afgen.media.parts import forget_parts, is_begun, open_parts, parts_key
 
 
@@ -26,10 +26,12 @@ def check_output(
         raise OptionError(
             f"{output} does not end in {suffix}.", hint=f"Give the result a name like out{suffix}."
         )
-    require_writable_place(output)
-    if output.resolve() in {path.resolve() for path in inputs}:
-        raise OptionError(f"{output} is also an input.", hint="Choose another name.")
-    if output.exists() and not force:
+    with writing(output):
+        require_writable_place(output)
+        exists = output.exists()
+        if exists and any(path.exists() and path.samefile(output) for path in inputs):
+            raise OptionError(f"{output} is also an input.", hint="Choose another name.")
+    if exists and not force:
         raise OutputUnwritableError(
             f"{output} exists already.", hint="Choose another name, or replace it with --force."
         )

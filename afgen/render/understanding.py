@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -152,8 +153,10 @@ def _save(understood: Understood, path: Path) -> None:
         "summary": understood.summary,
         "user_view": None if view is None else {**asdict(view), "video": str(view.video)},
     }
-    with path.open("wb") as file:
-        np.savez(file, plain=np.array(json.dumps(plain)), **arrays)
+    with ZipFile(path, "w") as archive:  # np.savez leaves its own open when the disk is full
+        for name, array in {"plain": np.array(json.dumps(plain)), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _load(path: Path) -> Understood:

@@ -4,35 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from skimage import data
 
-from afgen.clock import SAMPLE_RATE_HZ
-from afgen.conditions.logmel import AudioFeatures
-from afgen.generator.config import portrait as portrait_size
-from afgen.generator.model import MotionGenerator
 from afgen.media.audio import write_wav
 from afgen.media.images import save_png
-from afgen.presets import PRESETS, Models
+from afgen.presets import Models
 from afgen.render.settings import RenderSettings, Sources
+from tests.render.untrained import untrained_models, voice
 
 QUICK = RenderSettings(size=128, nfe=3)
 
 
 @pytest.fixture(scope="session")
 def models() -> Models:
-    torch.manual_seed(0)
-    generator = MotionGenerator(portrait_size(width=32, depth=1, heads=2)).eval()
-    hashes = {"generator": "untrained"}
-    return Models(PRESETS["portrait"].autoencoder, generator, AudioFeatures(), hashes, "none")
-
-
-def voice(seconds: float, pitch_hz: float) -> np.ndarray:
-    """Something with the level and the harmonics of a voice, in bursts of 0.4 s."""
-    time_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    tone = sum(np.sin(2 * np.pi * pitch_hz * k * time_s) / k for k in range(1, 12))
-    bursts = (np.sin(2 * np.pi * 1.25 * time_s) > 0).astype(np.float64)
-    return (0.15 * tone * bursts).astype(np.float32)
+    return untrained_models()
 
 
 @pytest.fixture(scope="session")
