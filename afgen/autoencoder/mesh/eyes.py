@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from afgen.autoencoder.mesh.curves import Array, smooth_step
@@ -19,7 +18,7 @@ from afgen.autoencoder.mesh.layers import disc, grain, push_pull, to_image
 from afgen.autoencoder.mesh.openings import Box, affine_between, heights, opening
 from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
-from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
+from afgen.autoencoder.mesh.sampling import height_at, inlined, kernel, sample_channel, step, unit
 from afgen.autoencoder.mesh.topology import EyePoints
 from afgen.signals import Floats, Image
 
@@ -309,7 +308,7 @@ def _gaze(
     return gaze_2 * (reach * np.tanh(size / reach) / size) if size > 1e-6 else gaze_2
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def _draw_eye(
     out_HWC: Image,
     box: Box,
@@ -320,7 +319,6 @@ def _draw_eye(
     patch_HWC: Image,
     lash_3: Floats,
 ) -> None:  # pragma: no cover - compiled
-    """Takes plain types only: they are part of the stored machine code's name."""
     eye = _EyeNow(*numbers)
     ox, oy, ax, ay, length = frame[0], frame[1], frame[2], frame[3], frame[4]
     sign = 1.0 if ax >= 0 else -1.0
@@ -360,7 +358,7 @@ def _draw_eye(
                 out_HWC[y, x, c] = np.uint8(min(max(colour[c] + 0.5, 0.0), 255.0))
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _add_ball(
     colour: Floats,
     inside: float,

@@ -39,7 +39,7 @@ _SKIN_SPOTS = (205, 425, 50, 280, 4, 151)
 class IdentityConfig:
     """What a portrait must show, and how finely it is kept."""
 
-    least_face: float = 48.0  # pixels of the portrait
+    least_face: float = 64.0  # pixels of the portrait
     rival_face: float = 0.5  # another face this large beside the largest one is one too many
     most_yaw_rad: float = float(np.radians(45))
     most_pitch_rad: float = float(np.radians(40))

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numba import njit
 
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.eyes import LUMA, coverage
@@ -23,7 +22,7 @@ from afgen.autoencoder.mesh.measures import mouth_opening, mouth_width
 from afgen.autoencoder.mesh.openings import Box, affine_between, opening
 from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
-from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
+from afgen.autoencoder.mesh.sampling import height_at, inlined, kernel, sample_channel, step, unit
 from afgen.autoencoder.mesh.topology import (
     INNER_CORNERS,
     LOWER_LIP_INNER,
@@ -285,7 +284,7 @@ def _rise(patch: MouthPatch, to_own: Array, pixels_N2: Array) -> float:
     return max(0.0, float((patch.own_lip_P - now_P).max()))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def _draw_mouth(
     out_HWC: Image,
     box: Box,
@@ -296,7 +295,6 @@ def _draw_mouth(
     pictures: tuple[Image, Image, Image],
     colours_53: Floats,
 ) -> None:  # pragma: no cover - compiled
-    """Takes plain types only: they are part of the stored machine code's name."""
     mouth = _MouthNow(*numbers)
     upper_HWC, lower_HWC, own_HWA = pictures
     to_plane, to_own = maps_223[0], maps_223[1]
@@ -333,7 +331,7 @@ def _draw_mouth(
                 out_HWC[y, x, c] = np.uint8(min(max(value + 0.5, 0.0), 255.0))
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _back(
     colour: Floats,
     colours_53: Floats,
@@ -355,7 +353,7 @@ def _back(
         colour[c] = (dark + tongue * (colours_53[1, c] * groove - dark)) * light
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _add_teeth(
     colour: Floats,
     colours_53: Floats,
@@ -379,7 +377,7 @@ def _add_teeth(
     _add_row(colour, colours_53, upper_HWC, u / UPPER_SIZE[0] + 0.5, along, share, light)
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _add_row(
     colour: Floats,
     colours_53: Floats,
@@ -401,7 +399,7 @@ def _add_row(
         colour[c] += cover * (tone * bright - colour[c])
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _add_own(
     colour: Floats, u: float, v: float, own_HWA: Image
 ) -> None:  # pragma: no cover - compiled
@@ -413,7 +411,7 @@ def _add_own(
         colour[c] += seen * (sample_channel(own_HWA, c, u, v) - colour[c])
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _add_lips(
     colour: Floats, colours_53: Floats, under_lip: float, over_lip: float
 ) -> None:  # pragma: no cover - compiled

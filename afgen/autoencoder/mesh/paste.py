@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
 
 from afgen.autoencoder.mesh.crop import Crop
 from afgen.autoencoder.mesh.curves import Array
+from afgen.autoencoder.mesh.sampling import kernel
 from afgen.signals import Floats, Image
 
 BORDER = 0.04  # of the crop's side: here the crop fades into the portrait
@@ -79,7 +79,7 @@ def _border(crop: Crop, inside: tuple[int, int, int, int], picture: tuple[int, .
     return fade
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blend(
     out_HWC: Image, over_HWC: Image, weight_HW: Image
 ) -> None:  # pragma: no cover - compiled

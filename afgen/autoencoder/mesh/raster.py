@@ -3,8 +3,8 @@
 The picture is cut into bands of BAND_ROWS rows. A band finds, for each pixel, the front-most
 triangle's place in the texture, then samples the texture there and lays it over what the output
 already holds. A band reads nothing that another one writes and the bands are always the same, so
-the bytes do not depend on how many threads share the work. Kernels are serial and release the GIL:
-the caller's threads run bands side by side, and no threading layer of numba can be in the way.
+the bytes do not depend on how many threads share the work. The caller's threads run bands side by
+side; no threading layer of numba, which may abort a process, is involved.
 
 Shape letters: V vertices, F triangles, H height, W width of the output, C = 3 RGB channels,
 S side of the (padded, oversampled) texture; A marks an alpha channel behind the colours.
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from afgen.autoencoder.mesh.sampling import sample_colour
+from afgen.autoencoder.mesh.sampling import called, inlined, kernel, sample_colour
 from afgen.signals import Floats, Image
 
 BAND_ROWS = 32
@@ -93,7 +92,7 @@ def draw_mesh(
     other.result()
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def _draw_bands(
     out_HWC: Image,
     first: int,
@@ -108,10 +107,7 @@ def _draw_bands(
     column: float,
     limit: float,
 ) -> None:  # pragma: no cover - compiled
-    """Draw every `every`-th band from the `first` on.
-
-    Takes plain types only: they are part of the stored machine code's name.
-    """
+    """Draw every `every`-th band from the `first` on."""
     light = Light(left, right, column)
     height, width = out_HWC.shape[:2]
     shape = (BAND_ROWS + 2, width + 2)
@@ -130,7 +126,7 @@ def _draw_bands(
         _sample_band(out_HWC, top, rows, band, image_SSA, shade_SS, light)
 
 
-@njit(nogil=True, fastmath=True, inline="never")
+@called
 def _place_triangle(
     band: _Band,
     top: int,
@@ -183,7 +179,7 @@ def _place_triangle(
                 band.v[y, x + 1] = vs + wa * va + wb * vb
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _span(
     first: int, last: int, start: float, step: float
 ) -> tuple[int, int]:  # pragma: no cover - compiled
@@ -195,7 +191,7 @@ def _span(
     return first, last if start >= -EDGE_SLACK else first - 1
 
 
-@njit(nogil=True, fastmath=True, inline="never")
+@called
 def _find_folds(band: _Band, rows: int, limit: float) -> None:  # pragma: no cover - compiled
     """Mark silhouettes inside the face: pixels whose neighbours lie far away in the texture."""
     step = np.float32(limit)
@@ -213,7 +209,7 @@ def _find_folds(band: _Band, rows: int, limit: float) -> None:  # pragma: no cov
             band.folded[y, x] = right | left | below | above
 
 
-@njit(nogil=True, fastmath=True, inline="never")
+@called
 def _sample_band(
     out_HWC: Image,
     top: int,
@@ -246,7 +242,7 @@ def _sample_band(
             out_3[0], out_3[1], out_3[2] = r, g, b
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _nearest(shade_SS: Shades, u: float, v: float) -> float:  # pragma: no cover - compiled
     height, width = shade_SS.shape
     x = min(max(int(u + 0.5), 0), width - 1)
@@ -255,7 +251,7 @@ def _nearest(shade_SS: Shades, u: float, v: float) -> float:  # pragma: no cover
     return shade
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def _relight(
     r: int, g: int, b: int, amount: float
 ) -> tuple[int, int, int]:  # pragma: no cover - compiled
@@ -270,7 +266,7 @@ def _relight(
     )
 
 
-@njit(nogil=True, fastmath=True, inline="never")
+@called
 def _sample_softly(
     band: _Band, y: int, x: int, image_SSA: Image, r: int, g: int, b: int
 ) -> tuple[int, int, int, int]:  # pragma: no cover - compiled

@@ -35,8 +35,8 @@ _INNER = slice(1, -1)  # an edge without its corners
 class RetargetConfig:
     """Lengths are face widths."""
 
-    closed_at: float = 0.22  # tracked opening of a closed eye, of its opening at rest
-    faithful_from: float = 0.60  # above this part of the rest opening, lids follow as tracked
+    closed_at: float = 0.32  # tracked opening of a closed eye, of its opening at rest
+    faithful_from: float = 0.62  # above this part of the rest opening, lids follow as tracked
     widest: float = 1.45  # of the rest opening
     upper_share: float = 0.88  # of a closing eye's gap that the upper lid covers
     wink: tuple[float, float] = (0.25, 0.50)  # difference of openings that parts the two eyes

@@ -1,11 +1,46 @@
-"""Compiled pieces shared by the kernels: reading pictures and curves between their samples."""
+"""Compiled code: how kernels are compiled, and the pieces they share.
+
+Kernels are serial and release the GIL, so that the caller's threads may run them side by side.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from numba import njit
 
 from afgen.signals import Floats, Image
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-@njit(nogil=True, fastmath=True, inline="always")
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that is called from Python.
+
+    Machine code is kept between runs wherever numba finds a folder to write it to. Its arguments
+    are to be plain types, which are part of the kept code's name. What is kept is renewed when the
+    kernel's own file changes; after a change of this one, delete `__pycache__`.
+    """
+    try:
+        compiled: Callable[P, R] = njit(cache=True, nogil=True, fastmath=True)(function)
+    except RuntimeError:  # nowhere to keep it: it is compiled anew in each process
+        compiled = njit(nogil=True, fastmath=True)(function)
+    return compiled
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a small function into the kernels that call it."""
+    compiled: Callable[P, R] = njit(inline="always", nogil=True, fastmath=True)(function)
+    return compiled
+
+
+def called(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a larger function that kernels call."""
+    compiled: Callable[P, R] = njit(nogil=True, fastmath=True)(function)
+    return compiled
+
+
+@inlined
 def sample_colour(
     image_HWA: Image, u: float, v: float
 ) -> tuple[int, int, int, int]:  # pragma: no cover - compiled
@@ -33,7 +68,7 @@ def sample_colour(
     )
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def sample_channel(
     image_HWC: Image, channel: int, u: float, v: float
 ) -> float:  # pragma: no cover - compiled
@@ -49,7 +84,7 @@ def sample_channel(
     return value
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def height_at(curve_K: Floats, position: float) -> float:  # pragma: no cover - compiled
     """A curve of equally spaced heights over position 0..1, its ends going on level."""
     last = curve_K.shape[0] - 1
@@ -60,13 +95,13 @@ def height_at(curve_K: Floats, position: float) -> float:  # pragma: no cover - 
     return height
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def unit(x: float) -> float:  # pragma: no cover - compiled
     """Clip to 0..1."""
     return min(max(x, 0.0), 1.0)
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@inlined
 def step(low: float, high: float, x: float) -> float:  # pragma: no cover - compiled
     """The smooth step of `curves.smooth_step`."""
     t = unit((x - low) / (high - low))
