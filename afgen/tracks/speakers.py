@@ -205,7 +205,7 @@ class ActiveSpeakerSeparator:
         held_T = speaking_T.astype(np.float64)
         for _ in range(self.config.hold_frames):
             held_T[1:] = np.maximum(held_T[1:], 0.98 * held_T[:-1])
-        sharp_T = np.clip(2.0 * held_T - 0.5, 0.0, 1.0)
+        sharp_T = np.clip(4.0 * held_T - 1.5, 0.0, 1.0)
         gain_T = uniform_filter1d(sharp_T, self.config.fade_frames, mode="nearest")
         return np.asarray(gain_T, dtype=np.float32)
 

@@ -26,7 +26,7 @@ _COLOURS: dict[str, Colour] = {
 }
 _WARNING = (176, 52, 40)
 
-_WIDTH, _MARGIN, _GUTTER = 1600, 40, 330  # pixels of the finished picture
+_WIDTH, _MARGIN, _GUTTER = 1600, 40, 400  # pixels of the finished picture
 _HEAD, _ROW, _AXIS, _LINE = 92, 176, 44, 26
 _FINER = 2  # drawn this much larger, then reduced, for smooth edges
 _THUMBNAIL = 120
