@@ -1,0 +1,213 @@
+"""Every command, as typed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer.main
+from PIL import Image as PillowImage
+from skimage import data
+
+from afgen.cli import app
+from afgen.media.audio import write_wav
+from afgen.media.probe import probe
+from tests.cli.conftest import Afgen, Inputs
+from tests.media.samples import X264, ffmpeg
+from tests.render.untrained import voice
+
+QUICK = ("--size", "128", "--nfe", "3")
+COMMANDS = (
+    "render", "inspect", "drive", "demo", "presets", "doctor", "prepare",
+    "train basis", "train generator", "bench render", "bench autoencoder", "bench lips",
+)  # fmt: skip
+
+
+def names(command: typer.main.TyperGroup | object, prefix: str = "") -> Iterator[str]:
+    for name, one in getattr(command, "commands", {}).items():
+        if getattr(one, "commands", None):
+            yield from names(one, f"{prefix}{name} ")
+        else:
+            yield prefix + name
+
+
+def test_the_list_of_commands_is_complete() -> None:
+    assert set(names(typer.main.get_command(app))) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str, afgen: Afgen) -> None:
+    outcome = afgen(*command.split(), "--help")
+    assert outcome.code == 0
+    assert "Example" in outcome.out
+    assert f"afgen {command}" in outcome.out
+
+
+def test_presets_are_listed(afgen: Afgen) -> None:
+    assert "portrait" in afgen("presets").out
+    (row,) = json.loads(afgen("presets", "--json").out)
+    assert row["name"] == "portrait"
+
+
+def test_render_json_is_all_there_is_on_standard_output(
+    afgen: Afgen, inputs: Inputs, place: Path
+) -> None:
+    outcome = afgen("render", *inputs.good, "-o", place / "out.mp4", "--json", *QUICK)
+    assert outcome.code == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert report == json.loads((place / "out.json").read_text())
+    assert "\x1b" not in outcome.err
+    assert sorted(path.name for path in place.iterdir()) == ["out.json", "out.mp4"]
+
+
+def test_from_repeats_bit_for_bit_wherever_one_stands(
+    afgen: Afgen, inputs: Inputs, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(inputs.portrait.parent)
+    relative = (inputs.portrait.name, "--avatar-audio", inputs.voice.name)
+    assert afgen("render", *relative, "-o", place / "a.mp4", "--seed", "7", *QUICK).code == 0
+    monkeypatch.chdir(place)
+    again = afgen("render", "--from", "a.json", "-o", "b.mp4")
+    assert again.code == 0, again.err
+    assert (place / "a.mp4").read_bytes() == (place / "b.mp4").read_bytes()
+
+
+def test_from_says_which_input_has_changed(
+    afgen: Afgen, inputs: Inputs, place: Path, tmp_path: Path
+) -> None:
+    speech = tmp_path / "speech.wav"
+    speech.write_bytes(inputs.voice.read_bytes())
+    made = afgen("render", inputs.portrait, "--avatar-audio", speech, "-o", place / "a.mp4", *QUICK)
+    assert made.code == 0, made.err
+    write_wav(speech, voice(1.2, 150.0))
+    outcome = afgen("render", "--from", place / "a.json", "-o", place / "b.mp4")
+    assert outcome.code == 2
+    assert "avatar_audio" in outcome.err
+    assert not (place / "b.mp4").exists()
+
+
+def test_work_of_other_settings_is_not_resumed(afgen: Afgen, inputs: Inputs, place: Path) -> None:
+    parts = place / ".out.mp4.parts"
+    parts.mkdir()
+    (parts / "key").write_text("of another render")
+    outcome = afgen("render", *inputs.good, "-o", place / "out.mp4", "--resume")
+    assert outcome.code == 2
+    assert "other inputs, settings" in outcome.err
+    assert (parts / "key").read_text() == "of another render"
+
+
+def test_inspect_draws_and_tells(afgen: Afgen, inputs: Inputs, place: Path) -> None:
+    sides = ("--avatar-audio", inputs.voice, "--user-audio", inputs.reply)
+    outcome = afgen("inspect", *sides, "-o", place / "timeline.png", "--json")
+    assert outcome.code == 0, outcome.err
+    assert {one["role"] for one in json.loads(outcome.out)["people"]} == {"avatar", "user"}
+    with PillowImage.open(place / "timeline.png") as picture:
+        assert picture.format == "PNG"
+    spoken = afgen("inspect", *sides, "-o", place / "timeline.png")
+    assert "Who is the avatar?" in " ".join(spoken.out.split())
+
+
+def test_drive_takes_a_short_clip(
+    afgen: Afgen, inputs: Inputs, place: Path, tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    still = tmp_path / "still.png"
+    PillowImage.fromarray(np.asarray(data.astronaut(), np.uint8)).save(still)
+    ffmpeg("-loop", "1", "-i", still, "-t", "0.4", "-r", "120", "-s", "256x256", *X264, clip)
+    outcome = afgen("drive", inputs.portrait, clip, "-o", place / "out.mp4", "--size", "128")
+    assert outcome.code == 0, outcome.err
+    assert probe(place / "out.mp4").frames == 10
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/ffmpeg"])
+def test_the_doctor_says_how_to_mend_ffmpeg(
+    program: str, afgen: Afgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFGEN_FFMPEG", program)
+    outcome = afgen("doctor", "--json")
+    assert outcome.code == 3
+    checks = {check["name"]: check for check in json.loads(outcome.out)}
+    assert not checks["ffmpeg"]["ok"]
+    assert "AFGEN_FFMPEG" in checks["ffmpeg"]["mend"]
+    assert checks["torch"]["ok"]
+
+
+# Processes that are killed. The generator's weights are not needed to test what a kill leaves.
+
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in background
+from afgen.render import job
+from tests.render.untrained import untrained_models
+job.load_models = lambda name: untrained_models()
+from afgen.cli import main
+sys.argv[0] = "afgen"
+main()
+"""
+
+
+def begin(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "render", *map(str, arguments), *QUICK],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+
+
+def wait_for_segment(process: subprocess.Popen[str], place: Path) -> None:
+    """Until a first piece of the video is finished."""
+    while not (place / ".out.mp4.parts" / "000000.mp4").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def long_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long enough for a whole segment of 10 s and a good deal after it."""
+    path = tmp_path_factory.mktemp("long") / "voice.wav"
+    write_wav(path, voice(24.0, 210.0))
+    return path
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    inputs: Inputs, long_voice: Path, tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
+    output = tmp_path_factory.mktemp("whole") / "out.mp4"
+    process = begin(inputs.portrait, "--avatar-audio", long_voice, "-o", output)
+    _, told = process.communicate()
+    assert process.returncode == 0, told
+    return output.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+def test_resume_after_a_kill_gives_the_same_bytes(
+    kill: signal.Signals, inputs: Inputs, long_voice: Path, uninterrupted: bytes, place: Path
+) -> None:
+    arguments = (inputs.portrait, "--avatar-audio", long_voice, "-o", place / "out.mp4")
+    process = begin(*arguments)
+    wait_for_segment(process, place)
+    process.send_signal(kill)
+    out, told = process.communicate()
+    assert out == ""
+    assert [path.name for path in place.iterdir()] == [".out.mp4.parts"]
+    if kill == signal.SIGINT:
+        assert process.returncode == 130
+        assert told.splitlines()[-1].startswith("stopped ")
+        assert "--resume" in told
+        assert "Traceback" not in told
+    again = begin(*arguments, "--resume")
+    _, told = again.communicate()
+    assert again.returncode == 0, told
+    assert (place / "out.mp4").read_bytes() == uninterrupted
+    assert sorted(path.name for path in place.iterdir()) == ["out.json", "out.mp4"]
