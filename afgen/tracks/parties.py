@@ -203,9 +203,7 @@ def _faces_and_mixture(
 ) -> Parties:
     """A mixture with faces: whose mouth moves speaks; the rest comes from off camera."""
     mixture_S, speech_T = heard.audio_CS[0], heard.own_CT[0]
-    posterior_KT = speaker_posterior(
-        speech_T, evidence_PT, voice_features(mixture_S)[: len(speech_T)]
-    )
+    posterior_KT = speaker_posterior(speech_T, evidence_PT, voice_features(mixture_S))
     speaking_KT = (posterior_KT.argmax(axis=0) == np.arange(len(posterior_KT))[:, None]) & speech_T
     signals_KS = separator.separate(mixture_S, posterior_KT * speech_T)
     spoken_K = speaking_KT.sum(axis=1)

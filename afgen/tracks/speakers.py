@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter1d
 
 from afgen.clock import FRAME_RATE_HZ, SAMPLES_PER_FRAME
 from afgen.signals import Flags, Floats
-from afgen.tracks.voices import split_in_two, voice_evidence, voice_features
+from afgen.tracks.voices import VoiceFeatures, split_in_two, voice_evidence, voice_features
 
 _CHUNK_SAMPLES = 1 << 18  # masked at once, which bounds the memory
 
@@ -37,6 +37,7 @@ class SpeakersConfig:
     steepness: float = 4.0  # log likelihood ratio per unit of activity: distance over variance
     most: float = 6.0  # bound of a frame's ratio
     frame_weight: float = 0.12  # frames of a window are one observation, not seventeen
+    voice_weight: float = 0.25  # the same for voices without mouths
     switch_probability: float = 0.015  # per frame, of a change of speaker
     off_camera_odds: float = -1.0  # log odds of a voice nobody in view owns
     fade_frames: int = 3
@@ -111,7 +112,7 @@ def match_channels(own_CT: Flags, evidence_PT: Floats) -> ChannelMatch:
 def speaker_posterior(
     speech_T: Flags,
     evidence_PT: Floats,
-    voices_TF: Floats | None = None,
+    voices: VoiceFeatures | None = None,
     *,
     off_camera: bool = True,
     config: SpeakersConfig = SpeakersConfig(),
@@ -119,7 +120,7 @@ def speaker_posterior(
     """Probability (P + 1, T) of who speaks, given that somebody does; the last is off camera.
 
     A chain with one state per face and one for a voice from elsewhere; evidence counts only under
-    speech. Where voices differ (`voices_TF`, see `voices.voice_features`), what the mouths showed
+    speech. Given `voices`, what the mouths showed
     teaches each one's sound, which then decides where mouths say little.
     """
     people = len(evidence_PT)
@@ -128,10 +129,10 @@ def speaker_posterior(
     odds_KT[people] = config.off_camera_odds if off_camera else -1e3
     odds_KT = np.where(speech_T, config.frame_weight * odds_KT, 0.0)
     posterior_KT = forward_backward(odds_KT, config.switch_probability)
-    if voices_TF is None:
+    if voices is None:
         return posterior_KT
     for _ in range(3):
-        learnt_KT = voice_evidence(voices_TF, posterior_KT, speech_T)
+        learnt_KT = voice_evidence(voices, posterior_KT, speech_T)
         total_KT = odds_KT + np.where(speech_T, config.frame_weight * learnt_KT, 0.0)
         posterior_KT = forward_backward(total_KT, config.switch_probability)
     return posterior_KT
@@ -168,16 +169,15 @@ def two_voices(
     The voice heard first comes first. Where there is too little speech for two voices, all of it
     is the first one's.
     """
-    features_TF = voice_features(audio_S)
 
     def decode(evidence_KT: Floats) -> Floats:
-        weighted_KT = np.where(speech_T, config.frame_weight * evidence_KT, 0.0)
+        weighted_KT = np.where(speech_T, config.voice_weight * evidence_KT, 0.0)
         return forward_backward(weighted_KT, config.switch_probability)
 
     if seconds(speech_T) < 3.0:
         alone_T = np.ones(len(speech_T), np.float32)
         return np.stack([alone_T, 1 - alone_T])
-    return split_in_two(features_TF, speech_T, decode)
+    return split_in_two(voice_features(audio_S), speech_T, decode)
 
 
 class Separator(Protocol):
