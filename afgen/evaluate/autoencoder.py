@@ -16,10 +16,12 @@ from afgen.autoencoder.mesh.decode import MeshAutoencoder
 from afgen.autoencoder.mesh.identity import MeshIdentity
 from afgen.autoencoder.mesh.motion import ANGLES, EXPRESSION, POSE_SCALES
 from afgen.errors import NoFaceError
-from afgen.evaluate.pictures import decibels, squared_error, ssim
+from afgen.evaluate.pictures import psnr, ssim
 from afgen.media.decode import decode_video
 from afgen.signals import FaceView, Floats, Image, Portrait
 from afgen.tracks.follow import FollowConfig, follow
+
+NO_DIFFERENCE_DB = 48.0  # an error of one grey level: equal frames count as this
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class BenchConfig:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Over one clip's compared frames, in the face's box: PSNR of the mean error, mean SSIM."""
+    """Means over one clip's compared frames, in the face's box."""
 
     psnr_db: float
     ssim: float
@@ -129,7 +131,7 @@ def _decode(autoencoder: MeshAutoencoder, identity: MeshIdentity, motion_D: Floa
 def _score(
     view: FaceView, identity: MeshIdentity, shown: tuple[Image, ...], config: BenchConfig
 ) -> tuple[float, ...]:
-    """Squared error and SSIM of each picture within the box of the true face."""
+    """PSNR and SSIM of each picture within the box of the true face."""
     truth_HWC = cut(view.image_HWC, identity.crop, 0)
     points_N3 = identity.crop.from_portrait(view.landmarks_N3)
     low, high = points_N3[:, :2].min(0), points_N3[:, :2].max(0)
@@ -138,12 +140,14 @@ def _score(
     x1, y1 = np.clip(np.ceil(high + room), (x0 + 16, y0 + 16), identity.size).astype(int)
     truth = truth_HWC[y0:y1, x0:x1]
     parts = [picture[y0:y1, x0:x1] for picture in shown]
-    return tuple(measure(part, truth) for measure in (squared_error, ssim) for part in parts)
+    return tuple(
+        min(measure(part, truth), NO_DIFFERENCE_DB) for measure in (psnr, ssim) for part in parts
+    )
 
 
 def _result(clip: Path, scores: Floats, turns: list[float], times_s: list[float]) -> ClipResult:
     means = scores.mean(0)
-    still, rigid, mesh = (Likeness(decibels(means[i]), float(means[i + 3])) for i in range(3))
+    still, rigid, mesh = (Likeness(float(means[i]), float(means[i + 3])) for i in range(3))
     return ClipResult(
         clip=clip.stem,
         compared=len(scores),
