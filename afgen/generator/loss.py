@@ -51,12 +51,15 @@ def diffusion_forcing_loss(
     weight_D: Tensor | None = None,
     weight_BT: Tensor | None = None,
     squared: bool = False,
+    difference_weight: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Mean |v - v_theta| over whole windows, paper section 4; a scalar.
 
     `squared` takes (v - v_theta)^2 / 2 in its place: the least absolute error is that of a median,
     which forgets what happens rarely, such as blinks and nods; the least square is that of a mean.
+    `difference_weight` adds the error's change from frame to frame as an error of its own: motion
+    hardly trembles, so what trembles in the input is noise and can be told exactly.
 
     `weight_D` and `weight_BT` weigh dimensions and frames (both of mean about 1). All randomness
     comes from `generator`, on the CPU.
@@ -69,15 +72,21 @@ def diffusion_forcing_loss(
         conditions, reference_BD, probability=dropout, generator=generator
     )
     velocity_BTD = model(noised(motion_BTD, noise_BTD, time_BT), time_BT, reference_BD, conditions)
-    error_BTD = (velocity_BTD - target_velocity(motion_BTD, noise_BTD)).abs()
-    if squared:
-        error_BTD = error_BTD.square() / 2
+    signed_BTD = velocity_BTD - target_velocity(motion_BTD, noise_BTD)
+    error_BTD = _sized(signed_BTD, squared)
+    if difference_weight:
+        trembling_BTD = _sized(signed_BTD.diff(dim=1), squared)
+        error_BTD = error_BTD + difference_weight * F.pad(trembling_BTD, (0, 0, 1, 0))
     if weight_D is not None:
         error_BTD = error_BTD * weight_D
     if weight_BT is not None:
         error_BTD = error_BTD * weight_BT[..., None]
     loss: Tensor = error_BTD.mean()
     return loss
+
+
+def _sized(error: Tensor, squared: bool) -> Tensor:
+    return error.square() / 2 if squared else error.abs()
 
 
 def preference_loss(

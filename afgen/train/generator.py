@@ -63,6 +63,8 @@ class GeneratorRecipe:
     batch_rows: int = 16
     window_frames: int = 60
     absolute_steps: int = 1500  # with absolute errors to begin with, then squared ones
+    difference_weight: float = 1.0  # of the errors' change from frame to frame,
+    difference_from: int = 4750  # from this step on
     lip_weight: float = 3.0  # of the most lip-like coefficient, against 1 for those without
     seed: int = 1
 
@@ -168,6 +170,7 @@ def loss_of_windows(
         dropout=0.0,
         weight_D=weight_D,
         squared=step >= recipe.absolute_steps,
+        difference_weight=recipe.difference_weight if step >= recipe.difference_from else 0.0,
         generator=generator,
     )
 
