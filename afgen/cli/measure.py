@@ -93,3 +93,21 @@ def lips(
 
     sampler = load_models("portrait").sampler(10, 2.0, 1.0)
     _show([asdict(score) for score in measure_lips(sampler, features, draws=draws)], as_json)
+
+
+@bench.command()
+def listening(
+    features: Annotated[Path, typer.Argument(help="The folder `features` that prepare wrote.")],
+    conversations: Annotated[int, typer.Option(help="Conversations of 24 s.", min=2)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Is listening alive, and does it react? Nods, blinks, smiles, a closed mouth, causality.
+
+    [bold]Example[/]  afgen bench listening features/features
+    """
+    from afgen.evaluate.listening import measure_listening
+    from afgen.presets import load_models
+
+    sampler = load_models("portrait").sampler(10, 2.0, 1.0)
+    report = measure_listening(sampler, features, conversations=conversations)
+    _show([asdict(report)], as_json)
