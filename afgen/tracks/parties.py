@@ -166,8 +166,10 @@ def _without_bleed(heard: Hearing, channel: int) -> Floats:
     """A channel with the other person's leaking voice taken out while only they speak."""
     mine_T, other_T = heard.own_CT[channel], heard.own_CT[1 - channel]
     quieter_T = heard.levels_CT[channel] < heard.levels_CT[1 - channel] - _BLEED_DB
-    gain_T = 1.0 - (other_T & ~mine_T & quieter_T).astype(np.float32)
-    return apply_mask(heard.audio_CS[channel], gain_T)
+    leak_T = other_T & ~mine_T & quieter_T
+    if not leak_T.any():
+        return np.asarray(heard.audio_CS[channel])
+    return apply_mask(heard.audio_CS[channel], 1.0 - leak_T.astype(np.float32))
 
 
 def _voices_only(heard: Hearing, separator: Separator) -> Parties:
@@ -205,16 +207,19 @@ def _faces_and_mixture(
     mixture_S, speech_T = heard.audio_CS[0], heard.own_CT[0]
     posterior_KT = speaker_posterior(speech_T, evidence_PT, voice_features(mixture_S))
     speaking_KT = (posterior_KT.argmax(axis=0) == np.arange(len(posterior_KT))[:, None]) & speech_T
-    signals_KS = separator.separate(mixture_S, posterior_KT * speech_T)
-    spoken_K = speaking_KT.sum(axis=1)
-    two, rest = _most_prominent(people, spoken_K[:-1].tolist())
-    parties = [_face(people[i], people, signals_KS[i], speaking_KT[i]) for i in two]
-    others = [_face(people[i], people, signals_KS[i], speaking_KT[i]) for i in rest]
+    two, rest = _most_prominent(people, speaking_KT[:-1].sum(axis=1).tolist())
     unseen_s = seconds(speaking_KT[-1])
     heard_off = unseen_s >= max(_LEAST_OFF_CAMERA_S, _LEAST_OFF_CAMERA_SHARE * seconds(speech_T))
+    voices = [*two, len(people)] if heard_off and len(two) == 1 else list(two)
+    signals_VS = separator.separate(mixture_S, posterior_KT[voices] * speech_T)
+    parties = [
+        _face(people[index], people, signal_S, speaking_KT[index])
+        for index, signal_S in zip(two, signals_VS, strict=False)
+    ]
+    others = [_face(people[index], people, None, speaking_KT[index]) for index in rest]
     warnings = list(_crowd(people))
-    if heard_off and len(parties) == 1:
-        parties.append(Party("off camera", None, None, signals_KS[-1], speaking_KT[-1]))
+    if len(voices) > len(two):
+        parties.append(Party("off camera", None, None, signals_VS[-1], speaking_KT[-1]))
     elif heard_off:
         warnings.append(f"{unseen_s:.1f} s of speech belong to nobody in view and are left out.")
     certain = float(posterior_KT.max(axis=0)[speech_T].mean()) if speech_T.any() else 0.5

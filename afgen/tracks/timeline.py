@@ -135,7 +135,7 @@ def _draw_lanes(canvas: _Canvas, party: Party, colour: Colour, top: float) -> No
     label = partial(canvas.text, start - 10, size=13, fill=_FAINT, anchor="rm")
     lane(top=top + 18, bottom=top + 74)
     label(y=top + 46, words="voice")
-    if party.audio_S is not None and party.speech_T is not None:
+    if party.speech_T is not None:
         _draw_voice(canvas, party.audio_S, party.speech_T, colour, top + 18, 56)
     lane(top=top + 84, bottom=top + 128)
     label(y=top + 106, words="mouth")
@@ -150,12 +150,19 @@ def _draw_lanes(canvas: _Canvas, party: Party, colour: Colour, top: float) -> No
 
 
 def _draw_voice(
-    canvas: _Canvas, audio_S: Floats, speech_T: Flags, colour: Colour, top: float, height: float
+    canvas: _Canvas,
+    audio_S: Floats | None,
+    speech_T: Flags,
+    colour: Colour,
+    top: float,
+    height: float,
 ) -> None:
-    """Loudness as a curve, over bands where speech was found."""
+    """Loudness as a curve where the voice is kept, over bands where speech was found."""
     for first, last in segments(speech_T):
         band = _lighter(colour, 0.78)
         canvas.box(canvas.x_of(first), top, canvas.x_of(last), top + height, band)
+    if audio_S is None:
+        return
     frames = len(audio_S) // SAMPLES_PER_FRAME
     blocks_TS = audio_S[: frames * SAMPLES_PER_FRAME].reshape(frames, SAMPLES_PER_FRAME)
     power_T = np.einsum("ts,ts->t", blocks_TS, blocks_TS) / SAMPLES_PER_FRAME

@@ -15,7 +15,7 @@ import numpy as np
 from afgen.clock import SAMPLES_PER_FRAME, frames_in, seconds_at
 from afgen.errors import NoAudioError, NoPersonError, OptionError
 from afgen.media.audio import require_audible
-from afgen.media.decode import decode_audio, decode_video
+from afgen.media.decode import decode_video, iterate_audio
 from afgen.media.probe import MediaInfo, probe
 from afgen.signals import Conversation, Flags, Floats, Track
 from afgen.tracks.follow import FollowConfig
@@ -171,11 +171,21 @@ def _read(
     seen: tuple[PersonTrack, ...] = ()
     if pictures and info.video is not None:
         seen = _watch(info, reading, last, people)
-    audio_CS = None
-    if info.audio is not None:
-        start_s, end_s = seconds_at(reading.start_frame), seconds_at(last)
-        audio_CS = decode_audio(path, start_s=start_s, end_s=end_s, info=info)
+    audio_CS = None if info.audio is None else _listen(info, reading.start_frame, last)
     return _Recording(path.name, last - reading.start_frame, seen, audio_CS)
+
+
+def _listen(info: MediaInfo, first: int, last: int) -> Floats:
+    """The sound of the frames, read block by block into its place: hours of it lie here once."""
+    channels, length = info.require_audio().channels, (last - first) * SAMPLES_PER_FRAME
+    audio_CS = np.zeros((channels, length), np.float32)
+    filled = 0
+    blocks = iterate_audio(info.path, start_s=seconds_at(first), end_s=seconds_at(last), info=info)
+    for block_CS in blocks:
+        end = min(filled + block_CS.shape[1], length)
+        audio_CS[:, filled:end] = block_CS[:, : end - filled]
+        filled = end
+    return audio_CS
 
 
 def _watch(
@@ -299,8 +309,8 @@ def _side(party: Party | None, frames: int) -> Track:
     if party is None:
         return Track()
     audio_S = party.audio_S
-    if audio_S is not None:
-        samples = frames * SAMPLES_PER_FRAME
+    samples = frames * SAMPLES_PER_FRAME
+    if audio_S is not None and len(audio_S) != samples:
         audio_S = np.pad(audio_S[:samples], (0, max(samples - len(audio_S), 0)))
     if party.track is None:
         return Track(audio_S)
