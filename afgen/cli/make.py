@@ -20,7 +20,8 @@ Avatar = Annotated[
     str,
     typer.Option(help="Who the avatar is: auto, left, right, first or second.", metavar="WHO"),
 ]
-
+Start = Annotated[float, typer.Option(help="Begin here, in seconds.")]
+End = Annotated[float | None, typer.Option(help="Stop here, in seconds.")]
 
 USAGE = "afgen render PORTRAIT CONVERSATION -o out.mp4"
 RENDER_EXAMPLES = """
@@ -36,8 +37,6 @@ RENDER_EXAMPLES = """
 
   afgen render --from out.json -o again.mp4   [dim]the same bytes once more[/]
 """
-
-
 RESUME = "What was finished is kept: go on with the same command and --resume."
 NOT_OF_THE_RENDER = {"output", "resume", "force", "from_report", "as_json"}
 
@@ -75,8 +74,8 @@ def render(
     head: Annotated[float, typer.Option(help="Strength of head motion, 0 to 2.")] = 1.0,
     expression: Annotated[float, typer.Option(help="Strength of expressions, 0 to 2.")] = 1.0,
     blink: Annotated[float, typer.Option(help="Strength of blinks, 0 to 2.")] = 1.0,
-    start: Annotated[float, typer.Option(help="Begin here, in seconds.")] = 0.0,
-    end: Annotated[float | None, typer.Option(help="Stop here, in seconds.")] = None,
+    start: Start = 0.0,
+    end: End = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after a crash.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     from_report: Annotated[
@@ -89,15 +88,15 @@ def render(
     from afgen.render.report import check_unchanged, load_report, unlike
     from afgen.render.settings import RenderSettings, Sources
 
-    notes: list[str] = []
+    first = None
     if from_report is not None:
         _refuse_beside_report(context)
         first = load_report(from_report)
         check_unchanged(first)
         sources, settings = first.sources, first.settings
+    elif portrait is None:
+        raise OptionError("No portrait was given.", hint=USAGE)
     else:
-        if portrait is None:
-            raise OptionError("No portrait was given.", hint=USAGE)
         sources = checked(
             Sources, portrait=portrait, conversation=conversation, user_video=user_video,
             user_audio=user_audio, avatar_audio=avatar_audio, avatar=avatar,
@@ -110,16 +109,15 @@ def render(
         )  # fmt: skip
     with progress_bars(when_stopped=RESUME) as show:
         report = run(sources, settings, output, resume=resume, force=force, progress=show)
-    if from_report is not None:
-        notes = unlike(first, report)
-    _tell(output, report, notes, as_json)
+    _tell(output, report, unlike(first, report) if first else [], as_json)
 
 
 def _refuse_beside_report(context: typer.Context) -> None:
     """A report says everything about its render, so nothing may contradict it."""
-    for name in context.params.keys() - NOT_OF_THE_RENDER:
+    for name in context.params:
         source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and name not in NOT_OF_THE_RENDER:
             raise OptionError(
                 f"--from repeats a render as it was, and {name.replace('_', '-')} was given too.",
                 hint="Leave one of them out.",
@@ -149,21 +147,24 @@ def inspect(
     user_video: UserVideo = None,
     user_audio: UserAudio = None,
     avatar_audio: AvatarAudio = None,
+    start: Start = 0.0,
+    end: End = None,
     as_json: Json = False,
 ) -> None:
     """Show what is understood of a recording: faces, speech, who is who.
 
     [bold]Example[/]  afgen inspect call.mp4 -o timeline.png
     """
-    from afgen.render.settings import Recordings
+    from afgen.render.settings import Recordings, RenderSettings
     from afgen.render.understanding import inspect as run
 
     recordings = checked(
         Recordings, conversation=conversation, user_video=user_video, user_audio=user_audio,
         avatar_audio=avatar_audio, avatar=avatar,
     )  # fmt: skip
+    settings = checked(RenderSettings, start_s=start, end_s=end)
     with progress_bars() as show:
-        found = run(recordings, picture, progress=show)
+        found = run(recordings, picture, settings=settings, progress=show)
     if as_json:
         print_json(json.dumps(found, indent=2))
     else:
@@ -178,9 +179,12 @@ def _show_found(found: dict[str, Any]) -> None:
         (_person_row(person) for person in found["people"]),
     )
     print_table(
-        ("question", "answer", "sure", "because"),
+        ("decision", "because"),
         (
-            (one["question"], one["answer"], f"{one['confidence']:.0%}", one["reason"])
+            (
+                f"{one['question']}\n{one['answer']} ({one['confidence']:.0%} sure)",
+                one["reason"],
+            )
             for one in found["decisions"]
         ),
     )
@@ -194,7 +198,7 @@ def _person_row(person: dict[str, Any]) -> tuple[str, ...]:
         person["role"],
         person["name"],
         f"{person['speech_s']:.1f} s" if person["sound"] else "no sound",
-        f"{face['presence']:.0%} of the time" if face else "not seen",
+        f"{face['presence']:.0%}" if face else "not seen",
         f"{face['height']:.0%} of the picture" if face else "",
     )
 

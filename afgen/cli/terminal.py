@@ -122,7 +122,9 @@ def _option_error(error: Any) -> OptionError:
 
 
 @contextmanager
-def progress_bars(when_stopped: str = "") -> Iterator["Callable[[Progress], None]"]:
+def progress_bars(
+    when_stopped: str = "Nothing was written.",
+) -> Iterator["Callable[[Progress], None]"]:
     """What a long job tells its progress to: bars on a terminal, else a line now and then.
 
     After Ctrl-C it says so, and `when_stopped`: how to go on.

@@ -14,7 +14,6 @@ from afgen.media.encode import Sound, SoundFile
 from afgen.media.files import writing
 from afgen.media.images import save_png
 from afgen.media.probe import probe
-from afgen.presets import preset_named
 from afgen.render.layout import UserView
 from afgen.render.output import check_output
 from afgen.render.progress import Listener, Progress, silent
@@ -22,6 +21,7 @@ from afgen.render.settings import Recordings, RenderSettings, Sources
 from afgen.signals import Conversation, Track
 from afgen.tracks import understand as tracks
 from afgen.tracks.landmarks import Box
+from afgen.tracks.observe import Encode
 from afgen.tracks.timeline import draw_timeline
 
 _FILE = "understanding.npz"
@@ -55,7 +55,7 @@ def understand_sources(
     kept = parts / _FILE
     if kept.is_file():
         return _load(kept)
-    found = _read(sources, settings, autoencoder, progress)
+    found = _read(sources, settings, autoencoder.encode, progress)
     understood = Understood(
         found.conversation, _user_view(sources, settings, found), found.summary()
     )
@@ -77,11 +77,10 @@ def inspect(
 
     Raises MediaError, ConversationError, OptionError, OutputError and their kinds.
     """
-    check_output(picture, suffix=".png", force=True)
-    settings = settings or RenderSettings()
-    found = _read(sources, settings, preset_named(settings.preset).autoencoder(None), progress)
-    title = sources.conversation or sources.user_video or sources.avatar_audio
-    save_png(draw_timeline(found, title.name if title else picture.stem), picture)
+    check_output(picture, suffix=".png", force=True, inputs=sources.recordings.values())
+    found = _read(sources, settings or RenderSettings(), None, progress)
+    title = next(iter(sources.recordings.values())).name
+    save_png(draw_timeline(found, title), picture)
     return found.summary()
 
 
@@ -104,16 +103,13 @@ def sound_of(sources: Sources, conversation: Conversation, settings: RenderSetti
 def _read(
     sources: Recordings,
     settings: RenderSettings,
-    autoencoder: MotionAutoencoder[Any, Any],
+    encode: Encode[Any] | None,
     progress: Listener,
 ) -> tracks.Understanding:
-    recordings = tracks.Sources(
-        sources.conversation, sources.user_video, sources.user_audio, sources.avatar_audio
-    )
     return tracks.understand(
-        recordings,
+        tracks.Sources(**sources.recordings),
         sources.avatar,
-        autoencoder.encode,
+        encode,
         start_s=settings.start_s,
         end_s=settings.end_s,
         progress=lambda done, total: progress(Progress("Understanding", done, total)),
@@ -156,7 +152,7 @@ def _save(understood: Understood, path: Path) -> None:
     with ZipFile(path, "w") as archive:  # np.savez leaves its own open when the disk is full
         for name, array in {"plain": np.array(json.dumps(plain)), **arrays}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                np.save(member, array, allow_pickle=False)
 
 
 def _load(path: Path) -> Understood:

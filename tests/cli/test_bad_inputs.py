@@ -303,6 +303,7 @@ BAD_OPTIONS = {
         "--sound none_of_it",
         "--avatar me",
         "--colour red",
+        "--from gone.json --seed 1",
         "--size",
     ),
     "no_person": ("--avatar second", "--avatar right"),
