@@ -264,6 +264,7 @@ class WeightsMismatchError(WeightsError):
     """The weights' hash or keys are not those of the model."""
 
     code = "weights_mismatch"
+    hint = "The weights are of another version: install afgen again, or make them anew."
 
 
 class InternalError(AfgenError):
