@@ -62,8 +62,8 @@ def draw_frame(
         Light(right, left, middle), pool,
     )  # fmt: skip
     for eye in identity.eyes:
-        draw_eye(out_HWC, eye, shape_N3, identity.rest, now, pixels_N3[:, :2])
-    draw_mouth(out_HWC, identity.mouth, shape_N3, identity.rest, now, pixels_N3[:, :2])
+        draw_eye(out_HWC, eye, shape_N3, now, pixels_N3[:, :2])
+    draw_mouth(out_HWC, identity.mouth, shape_N3, now, pixels_N3[:, :2])
     return out_HWC
 
 

@@ -51,13 +51,10 @@ class EyePatch:
 
     points: EyePoints
     image_HWC: Image  # (h, w, 14): sclera 3, own 3, seen 1, lid 3, iris 3, disc 1
-    origin_2: Array  # of the patch in texels
-    scale: float  # texels per pixel at rest
-    pad: int  # pixels between the texture's and the crop's corner
-    anchors_33: Array  # three points of the eyeball's plane, in face widths
+    anchors_32: Array  # where three points of the eyeball's plane lie in it
+    carried_P3: Array  # those three points and the upper lid at rest, in face widths
     corners_23: Array  # outer and inner corner at rest, in face widths
     iris_3: Array  # iris centre at rest, in face widths
-    upper_P3: Array  # the upper lid at rest, in face widths
     opening: float  # mean gap at rest, in face widths
     lash_3: Floats  # colour of the lashes
 
@@ -86,17 +83,14 @@ def build_eye(
     lid, lash_3 = _lid_skin(own, local_P2, points, width, skin_3, config)
     planes = [sclera, own, seen[..., None] * 255, lid, iris, round_iris[..., None] * 255]
     corners_23 = shape_N3[[points.outer_corner, points.inner_corner]]
-    centre_3 = corners_23.mean(0)
+    anchors_33 = corners_23.mean(0) + np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]])
     return EyePatch(
         points=points,
         image_HWC=to_image(np.concatenate(planes, axis=2)),
-        origin_2=low.astype(np.float64),
-        scale=float(texture.oversampling),
-        pad=texture.pad,
-        anchors_33=centre_3 + np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]]),
+        anchors_32=texture.texels(project(rest, anchors_33)[:, :2]) - low,
+        carried_P3=np.concatenate([anchors_33, shape_N3[points.upper]]),
         corners_23=corners_23,
         iris_3=shape_N3[points.iris_centre],
-        upper_P3=shape_N3[points.upper],
         opening=lid_gap(shape_N3, points),
         lash_3=lash_3,
     )
@@ -253,7 +247,6 @@ def draw_eye(
     out_HWC: Image,
     patch: EyePatch,
     shape_N3: Array,
-    rest: Pose,
     now: Pose,
     pixels_N2: Array,
     config: EyeConfig | None = None,
@@ -264,11 +257,11 @@ def draw_eye(
     eye = opening(pixels_N2[points.upper], pixels_N2[points.lower])
     shift_3 = (shape_N3[[points.outer_corner, points.inner_corner]] - patch.corners_23).mean(0)
     openness = lid_gap(shape_N3, points) / max(patch.opening, 0.02)
-    to_patch_23 = _patch_map(patch, rest, now, shift_3)
+    carried_P2 = project(now, patch.carried_P3 + shift_3)[:, :2]
+    to_patch_23 = affine_between(carried_P2[:3], patch.anchors_32, patch.anchors_32[0])
     gaze_2 = _gaze(patch, shape_N3, shift_3, openness, now, config.gaze_reach) * eye.length
     gaze_u, gaze_v = (float(value) for value in to_patch_23[:, :2] @ gaze_2)
-    crease_P2 = project(now, patch.upper_P3 + shift_3)[:, :2]
-    crease_K = heights(crease_P2, eye.frame) - np.float32(config.crease * eye.length)
+    crease_K = heights(carried_P2[3:], eye.frame) - np.float32(config.crease * eye.length)
     eye_now = _EyeNow(
         gaze_u=gaze_u,
         gaze_v=gaze_v,
@@ -286,14 +279,6 @@ def draw_eye(
     _draw_eye(
         out_HWC, box, eye.frame, edges_3K, to_patch, tuple(eye_now), patch.image_HWC, patch.lash_3
     )
-
-
-def _patch_map(patch: EyePatch, rest: Pose, now: Pose, shift_3: Array) -> Array:
-    """Affine map (2, 3) of pixels to patch pixels."""
-    before = project(rest, patch.anchors_33)[:, :2]
-    after = project(now, patch.anchors_33 + shift_3)[:, :2]
-    origin_2 = (before[0] + patch.pad) * patch.scale - patch.origin_2
-    return affine_between(after, before * patch.scale, origin_2)
 
 
 def _gaze(

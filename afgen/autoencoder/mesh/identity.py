@@ -113,7 +113,7 @@ def build_identity(
         texture=texture,
         base_HWC=base_HWC,
         eyes=tuple(build_eye(e, landmarks_N3, shape_N3, rest, texture, skin_3) for e in EYES),
-        mouth=build_mouth(landmarks_N3, face.neutral_N3, shape_N3, texture, skin_3),
+        mouth=build_mouth(landmarks_N3, face.neutral_N3, shape_N3, rest, texture, skin_3),
         skin_3=skin_3,
         paste=build_paste(
             crop,

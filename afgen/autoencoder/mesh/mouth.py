@@ -75,16 +75,16 @@ class MouthPatch:
     upper_HWC: Image  # (h, w, 3): coverage, light, gum of the upper row
     lower_HWC: Image
     own_HWA: Image  # (h, w, 4) the portrait's own interior and where it was seen; one black pixel
-    own_origin_2: Array  # of it in texels
-    own_lip_P: Array  # how low its upper lip hangs, in its texels
-    scale: float  # texels per pixel
-    pad: int
+    anchors_32: Array  # where three points of the plane of the lips lie in it
+    anchors_33: Array  # the same in face widths
+    own_lip_P: Array  # how low its upper lip hangs there
 
 
 def build_mouth(
     landmarks_N3: Array,
     neutral_N3: Array,
     rest_N3: Array,
+    rest: Pose,
     texture: Texture,
     skin_3: Floats,
     config: MouthConfig | None = None,
@@ -97,8 +97,10 @@ def build_mouth(
     pictured = float(mouth_opening(rest_N3))
     texels_N2 = texture.texels(landmarks_N3[:, :2]).astype(np.float64)
     own, origin_2 = _own_interior(texels_N2, texture, shown=pictured > config.own_from)
+    seam_3 = neutral_N3[[_UPPER_MIDDLE, _LOWER_MIDDLE]].mean(0)
+    anchors_33 = seam_3 + np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]])
     return MouthPatch(
-        seam_3=neutral_N3[[_UPPER_MIDDLE, _LOWER_MIDDLE]].mean(0),
+        seam_3=seam_3,
         width=float(mouth_width(neutral_N3)),
         jaw_3=neutral_N3[list(_JAW)].mean(0),
         inner_width=_inner_width(neutral_N3),
@@ -107,10 +109,9 @@ def build_mouth(
         upper_HWC=_teeth(_UPPER_WIDTHS, _UPPER_REACH, separation=0.09),
         lower_HWC=_teeth(_LOWER_WIDTHS, _LOWER_REACH, separation=0.12),
         own_HWA=own,
-        own_origin_2=origin_2,
+        anchors_32=texture.texels(project(rest, anchors_33)[:, :2]) - origin_2,
+        anchors_33=anchors_33,
         own_lip_P=texels_N2[UPPER_LIP_INNER[2:-2], 1] - origin_2[1],
-        scale=float(texture.oversampling),
-        pad=texture.pad,
     )
 
 
@@ -206,7 +207,6 @@ def draw_mouth(
     out_HWC: Image,
     patch: MouthPatch,
     shape_N3: Array,
-    rest: Pose,
     now: Pose,
     pixels_N2: Array,
     config: MouthConfig | None = None,
@@ -221,7 +221,8 @@ def draw_mouth(
         return
     mouth = opening(pixels_N2[UPPER_LIP_INNER], pixels_N2[LOWER_LIP_INNER])
     to_plane_23 = _plane_map(patch, now, config)
-    to_own_23 = _own_map(patch, rest, now)
+    anchors_now_32 = project(now, patch.anchors_33)[:, :2]
+    to_own_23 = affine_between(anchors_now_32, patch.anchors_32, patch.anchors_32[0])
     to_own_23[1, 2] += _rise(patch, to_own_23, pixels_N2)
     lips_v = to_plane_23[1, :2] @ pixels_N2[[_UPPER_MIDDLE, _LOWER_MIDDLE]].T + to_plane_23[1, 2]
     top_v, low_v = float(lips_v[0]), float(lips_v[1])
@@ -268,14 +269,6 @@ def _plane_map(patch: MouthPatch, now: Pose, config: MouthConfig) -> Array:
     corners_32 = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     points_33 = origin_3 + patch.width * np.column_stack([corners_32, np.zeros(3)])
     return affine_between(project(now, points_33)[:, :2], corners_32, np.zeros(2))
-
-
-def _own_map(patch: MouthPatch, rest: Pose, now: Pose) -> Array:
-    """Affine map (2, 3) of pixels to the portrait's own interior, fixed to the skull."""
-    points_33 = patch.seam_3 + np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]])
-    before, after = project(rest, points_33)[:, :2], project(now, points_33)[:, :2]
-    origin_2 = (before[0] + patch.pad) * patch.scale - patch.own_origin_2
-    return affine_between(after, before * patch.scale, origin_2)
 
 
 def _rise(patch: MouthPatch, to_own: Array, pixels_N2: Array) -> float:
