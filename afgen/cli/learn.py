@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli.terminal import progress_bars, say
+from afgen.cli.terminal import progress_bars, say, stoppable
 
 train = typer.Typer(help="Train the models.", no_args_is_help=True)
 
@@ -26,11 +26,12 @@ def prepare(
     """
     from afgen.data.prepare import Prepared, sources_in
     from afgen.data.prepare import prepare as run
+    from afgen.media.files import writing
     from afgen.render.progress import Progress
 
     sources = sources_in(corpus, trainable_only=trainable_only)
     done: list[Prepared] = []
-    with progress_bars(when_stopped=AGAIN) as show:
+    with writing(output), stoppable(AGAIN), progress_bars() as show:
 
         def tell(one: Prepared) -> None:
             done.append(one)
@@ -54,9 +55,11 @@ def basis(
     """
     from afgen.autoencoder.mesh.basis import save_basis
     from afgen.autoencoder.mesh.fit import fit_basis_from
+    from afgen.media.files import writing
 
     fitted = fit_basis_from(tracks)
-    save_basis(fitted.basis, output, fitted.provenance)
+    with writing(output):
+        save_basis(fitted.basis, output, fitted.provenance)
     say("[bold green]done[/] {}", output)
 
 
@@ -73,10 +76,12 @@ def generator(
     """
     import dataclasses
 
+    from afgen.media.files import writing
     from afgen.train.generator import GeneratorRecipe, train_generator
 
     recipe = GeneratorRecipe()
     if steps is not None:
         recipe = dataclasses.replace(recipe, loop=dataclasses.replace(recipe.loop, steps=steps))
-    train_generator(features, output, recipe, resume=resume, say=lambda line: say("{}", line))
+    with writing(output), stoppable("Go on with the same command and --resume."):
+        train_generator(features, output, recipe, resume=resume, say=lambda line: say("{}", line))
     say("[bold green]done[/] {}", output)

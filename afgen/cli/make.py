@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from afgen.cli.terminal import Json, checked, print_json, print_table, progress_bars, say
+from afgen.cli.terminal import Json, checked, print_json, print_table, progress_bars, say, stoppable
 from afgen.errors import OptionError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def render(
             guidance_user=guidance_user, head=head, expression=expression, blink=blink,
             start_s=start, end_s=end,
         )  # fmt: skip
-    with progress_bars(when_stopped=RESUME) as show:
+    with stoppable(RESUME), progress_bars() as show:
         report = run(sources, settings, output, resume=resume, force=force, progress=show)
     _tell(output, report, unlike(first, report) if first else [], as_json)
 
@@ -163,7 +163,7 @@ def inspect(
         avatar_audio=avatar_audio, avatar=avatar,
     )  # fmt: skip
     settings = checked(RenderSettings, start_s=start, end_s=end)
-    with progress_bars() as show:
+    with stoppable(), progress_bars() as show:
         found = run(recordings, picture, settings=settings, progress=show)
     if as_json:
         print_json(json.dumps(found, indent=2))
@@ -221,7 +221,7 @@ def drive(
     """
     from afgen.render.drive import drive as run
 
-    with progress_bars() as show:
+    with stoppable(), progress_bars() as show:
         run(portrait, video, output, size=size, full_frame=full_frame, force=force, progress=show)
     say("[bold green]done[/] {}", output)
 
@@ -237,7 +237,7 @@ def demo(
     """
     from afgen.demo.run import demo as run
 
-    with progress_bars() as show:
+    with stoppable(), progress_bars() as show:
         made = run(output, progress=show)
     say("[bold green]video[/]         {}", made.video)
     say("[bold green]contact sheet[/] {}", made.sheet)

@@ -38,7 +38,9 @@ def bars(console: Console) -> Iterator[Listener]:
 
         def show(progress: Progress) -> None:
             if progress.stage not in tasks:
-                tasks[progress.stage] = shown.add_task(progress.stage, total=None, speed="")
+                tasks[progress.stage] = shown.add_task(
+                    progress.stage, total=None, completed=progress.done, speed=""
+                )
             task = shown.tasks[tasks[progress.stage]]
             rate = task.finished_speed or task.speed
             shown.update(
@@ -53,26 +55,26 @@ def bars(console: Console) -> Iterator[Listener]:
 
 @contextmanager
 def lines(say: Callable[..., None]) -> Iterator[Listener]:
-    """A line at every quarter of a stage."""
-    began: dict[str, float] = {}
+    """A line at every quarter of a stage; what a stage begins with was made by an earlier run."""
+    began: dict[str, tuple[float, int]] = {}
     told: dict[str, int] = {}
 
     def show(progress: Progress) -> None:
-        first_s = began.setdefault(progress.stage, time.monotonic())
-        if not progress.total:
-            return
-        quarter = LINES_A_STAGE * progress.done // progress.total
-        if quarter > told.get(progress.stage, 0):
+        now_s = time.monotonic()
+        quarter = LINES_A_STAGE * progress.done // progress.total if progress.total else 0
+        if progress.stage not in began:
+            began[progress.stage], told[progress.stage] = (now_s, progress.done), quarter
+        began_s, earlier = began[progress.stage]
+        if progress.total and quarter > told[progress.stage]:
             told[progress.stage] = quarter
-            took_s = max(time.monotonic() - first_s, 1e-3)
-            left_s = took_s * (progress.total - progress.done) / progress.done
+            rate_hz = (progress.done - earlier) / max(now_s - began_s, 1e-3)
             say(
                 "{} {} of {}, {}, {} s left",
                 progress.stage,
                 progress.done,
                 progress.total,
-                _speed(progress.done / took_s, progress.unit),
-                round(left_s),
+                _speed(rate_hz, progress.unit),
+                round((progress.total - progress.done) / rate_hz),
             )
 
     yield show

@@ -122,19 +122,19 @@ def _option_error(error: Any) -> OptionError:
 
 
 @contextmanager
-def progress_bars(
-    when_stopped: str = "Nothing was written.",
-) -> Iterator["Callable[[Progress], None]"]:
-    """What a long job tells its progress to: bars on a terminal, else a line now and then.
+def stoppable(how_to_go_on: str = "Nothing was written.") -> Iterator[None]:
+    """After Ctrl-C, say that it was heard and what there is to go on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("[yellow]stopped[/] {}", how_to_go_on)
+        raise
 
-    After Ctrl-C it says so, and `when_stopped`: how to go on.
-    """
+
+@contextmanager
+def progress_bars() -> Iterator["Callable[[Progress], None]"]:
+    """What a long job tells its progress to: bars on a terminal, else a line now and then."""
     from afgen.cli import progress
 
-    listeners = progress.bars(console) if console.is_terminal else progress.lines(say)
-    try:
-        with listeners as show:
-            yield show
-    except KeyboardInterrupt:
-        say("[yellow]stopped[/] {}", when_stopped)
-        raise
+    with progress.bars(console) if console.is_terminal else progress.lines(say) as show:
+        yield show

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from afgen.cli import progress, terminal
-from afgen.cli.terminal import INTERRUPTED, progress_bars, run
+from afgen.cli.terminal import INTERRUPTED, progress_bars, run, stoppable
 from afgen.errors import NoFaceError
 from afgen.render.progress import Progress
 
@@ -18,7 +18,7 @@ def ending_in(error: BaseException) -> typer.Typer:
 
     @app.command()
     def command() -> None:
-        with progress_bars(when_stopped="Go on with --resume."):
+        with stoppable("Go on with --resume."), progress_bars():
             raise error
 
     return app
@@ -76,11 +76,23 @@ def test_terminals_get_bars_with_speed_and_time_left() -> None:
         assert part in last
 
 
+def test_what_an_earlier_run_made_is_no_speed_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("afgen.cli.progress.time.monotonic", lambda: float(next(clock)))
+    told: list[tuple[object, ...]] = []
+    with progress.lines(lambda *line: told.append(line)) as show:
+        show(Progress("Rendering", 500, 1000))
+        for done in range(525, 1001, 25):
+            show(Progress("Rendering", done, 1000))
+    assert [line[2] for line in told] == [750, 1000]
+    assert told[0][-2:] == ("1.0 x real time", 10)
+
+
 def test_clips_are_not_counted_as_real_time() -> None:
     told: list[str] = []
     with progress.lines(lambda markup, *parts: told.append(markup.format(*parts))) as show:
         show(Progress("Preparing", 0, 4, unit="clips"))
-        show(Progress("Preparing", 1, 4, unit="clips"))
+        show(Progress("Preparing", 2, 4, unit="clips"))
     assert told
     assert "clips/s" in told[0]
 
