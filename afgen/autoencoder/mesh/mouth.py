@@ -239,7 +239,7 @@ def draw_mouth(
         tongue=float(smooth_step(0.10, 0.35, gap)),
         upper_teeth=0.0 if has_own else 1.0,
         lower_teeth=float(smooth_step(0.14, 0.36, gap)),
-        tooth_light=0.78 + 0.22 * float(smooth_step(0.06, 0.30, gap)),
+        tooth_light=0.90 + 0.10 * float(smooth_step(0.06, 0.30, gap)),
         own=1.0 if has_own else 0.0,
     )
     box = mouth.box(out_HWC.shape, float(mouth.upper_K.min()), float(mouth.lower_K.max()))
@@ -311,7 +311,7 @@ def _draw_mouth(
             v = to_plane[1, 0] * x + to_plane[1, 1] * y + to_plane[1, 2]
             _back(colour, colours_53, mouth, u, under_lip, over_lip, corner)
             _add_teeth(colour, colours_53, mouth, u, v, upper_HWC, lower_HWC)
-            lit = (0.74 + 0.26 * step(-0.01, 0.05, under_lip)) * (0.72 + 0.28 * corner)
+            lit = (0.80 + 0.20 * step(-0.01, 0.05, under_lip)) * (0.75 + 0.25 * corner)
             for c in range(3):
                 colour[c] *= lit
             if mouth.own > 0:
