@@ -13,7 +13,7 @@ from afgen.autoencoder.mesh.outer import move_outer
 from afgen.autoencoder.mesh.pose import Pose, project, rotation_to_euler
 from afgen.autoencoder.mesh.raster import Light, draw_mesh
 from afgen.autoencoder.mesh.retarget import Retargeter, expression, smile_sides
-from afgen.autoencoder.mesh.topology import MOUTH_CORNERS, OVAL
+from afgen.autoencoder.mesh.topology import MOUTH_CORNERS
 from afgen.errors import InternalError
 from afgen.signals import Floats, Image
 
@@ -51,7 +51,8 @@ def draw_frame(
     """The crop (size, size, 3) with the head at `now` and the face in `shape_N3`."""
     out_HWC = identity.base_HWC.copy()
     pixels_N3 = project(now, shape_N3)
-    outline_O3 = shape_N3[OVAL] - identity.face.rest_N3[OVAL]
+    rim = identity.outer.rim
+    outline_O3 = shape_N3[rim] - identity.face.rest_N3[rim]
     around_G3 = move_outer(identity.outer, identity.rest, now, outline_O3)
     around_G3[:, 2] += BEHIND * float(identity.rest.scale)
     vertices_V3 = np.concatenate([pixels_N3, around_G3]).astype(np.float32)

@@ -17,12 +17,12 @@ from afgen.autoencoder.mesh.paste import PasteMap, build_paste
 from afgen.autoencoder.mesh.pose import Pose, rotation_to_euler, solve_pose
 from afgen.autoencoder.mesh.raster import Texture, Triangles, draw_mesh
 from afgen.autoencoder.mesh.retarget import OwnFace, Retargeter, fit_face
+from afgen.autoencoder.mesh.rim import find_rim
 from afgen.autoencoder.mesh.shading import quantise, smile_light
 from afgen.autoencoder.mesh.topology import (
     EYES,
     LANDMARKS,
     LOWER_LIP_INNER,
-    OVAL,
     UPPER_LIP_INNER,
     load_topology,
 )
@@ -92,12 +92,13 @@ def build_identity(
     _check_pose(rest, config)
     pad = round(config.pad * crop.size)
     image_PPC = cut(portrait.image_HWC, crop, pad)
-    layers = split_layers(image_PPC, landmarks_N3[OVAL, :2] + pad, crop.size / 512)
+    rim = find_rim(landmarks_N3, load_topology().triangles_F3)
+    layers = split_layers(image_PPC, landmarks_N3[rim.points, :2] + pad, crop.size / 512)
     texture = _texture(layers, landmarks_N3, float(rest.scale), pad, crop.size, config)
-    outer = build_outer(landmarks_N3, rest, mean_N3, crop.size, pad)
+    outer = build_outer(landmarks_N3, rim.points, rest, mean_N3, crop.size, pad)
     vertices_V3 = np.concatenate([landmarks_N3, outer.points_G3])
     moving_F3, still_F3 = _sort_triangles(outer, vertices_V3, layers.coverage_PP, pad)
-    texels_V2 = texture.texels(vertices_V3[:, :2])
+    texels_V2 = texture.texels(np.concatenate([rim.looks_N2, outer.points_G3[:, :2]]))
     base_HWC = np.ascontiguousarray(layers.scene_PPC[pad : pad + crop.size, pad : pad + crop.size])
     draw_mesh(base_HWC, vertices_V3.astype(np.float32), texels_V2, still_F3, texture)
     face, skin_3 = fit_face(retargeter, shape_N3), _skin(image_PPC, landmarks_N3[:, :2] + pad)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from afgen.autoencoder.mesh.curves import Array, smooth_step
@@ -22,11 +21,10 @@ from afgen.autoencoder.mesh.topology import (
     FOREHEAD,
     LANDMARKS,
     LEFT_EAR,
-    OVAL,
     RIGHT_EAR,
+    Indices,
+    Triangles,
 )
-
-Triangles = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,9 @@ class OuterConfig:
 
 @dataclass(frozen=True, slots=True)
 class OuterMesh:
-    """Points G around the face, at rest and how they move. O = 36 outline points."""
+    """Points G around the face, at rest and how they move. O points make up the face's rim."""
 
+    rim: Indices  # (O,) landmarks
     points_G3: Array  # crop pixels
     shape_G3: Array  # the same in face widths, pose taken away
     turn_G: Array  # 0..1 of the head's rigid movement
@@ -58,25 +57,27 @@ class OuterMesh:
 
 def build_outer(
     landmarks_N3: Array,
+    rim: Indices,
     rest: Pose,
     mean_N3: Array,
     size: int,
     pad: int,
     config: OuterConfig | None = None,
 ) -> OuterMesh:
-    """Mesh from the face's outline to `pad` pixels beyond a crop of side `size`."""
+    """Mesh from the face's rim to `pad` pixels beyond a crop of side `size`."""
     config = config or OuterConfig()
-    oval_O2 = landmarks_N3[OVAL, :2]
+    oval_O2 = landmarks_N3[rim, :2]
     grid_G2, distance_G = _grid_outside(oval_O2, size, pad, config.spacing * size)
-    triangles_F3 = _join(oval_O2, grid_G2)
+    triangles_F3 = _join(oval_O2, grid_G2, rim)
     to_oval_GO = np.linalg.norm(grid_G2[:, None] - oval_O2[None], axis=2)
     near_GO = 1.0 / (to_oval_GO + 0.02 * float(rest.scale)) ** 3
     near_GO /= near_GO.sum(1, keepdims=True)
     distance_G = distance_G / float(rest.scale)
-    depth_G = _depths(grid_G2, distance_G, near_GO @ landmarks_N3[OVAL, 2], rest, mean_N3, config)
+    depth_G = _depths(grid_G2, distance_G, near_GO @ landmarks_N3[rim, 2], rest, mean_N3, config)
     points_G3 = np.column_stack([grid_G2, depth_G])
     turn_G, sway_G = _weights(grid_G2, landmarks_N3, size, config)
     return OuterMesh(
+        rim=rim,
         points_G3=points_G3,
         shape_G3=unproject(rest, points_G3),
         turn_G=turn_G,
@@ -116,7 +117,7 @@ def _grid_outside(oval_O2: Array, size: int, pad: int, spacing: float) -> tuple[
     return grid_G2[keep_G], -inside_G[keep_G]
 
 
-def _join(oval_O2: Array, grid_G2: Array) -> Triangles:
+def _join(oval_O2: Array, grid_G2: Array, rim: Indices) -> Triangles:
     """Delaunay triangles of the outline and the grid, without those that cover the face."""
     points = np.concatenate([oval_O2, grid_G2])
     triangles = Delaunay(points).simplices
@@ -125,7 +126,7 @@ def _join(oval_O2: Array, grid_G2: Array) -> Triangles:
         cv2.pointPolygonTest(contour, (float(x), float(y)), False) <= 0
         for x, y in points[triangles].mean(1)
     ]
-    numbers = np.concatenate([OVAL, LANDMARKS + np.arange(len(grid_G2))])
+    numbers = np.concatenate([rim, LANDMARKS + np.arange(len(grid_G2))])
     joined: Triangles = numbers[triangles[np.array(outside)]].astype(np.int32)
     return joined
 
