@@ -13,6 +13,19 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+Samples = NDArray[np.int16]
+
+_FULL_SCALE = 32768
+
+
+def to_samples(sound: Floats) -> Samples:
+    """Sound in [-1, 1] as 16-bit samples, in which long recordings are kept: half the memory."""
+    return np.clip(np.rint(sound * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+
+
+def to_sound(samples: Samples) -> Floats:
+    """16-bit samples as float32 sound in [-1, 1)."""
+    return samples.astype(np.float32) / np.float32(_FULL_SCALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class Track:
     not seen and the row is the last one seen (zeros before the first).
     """
 
-    audio_S: Floats | None = None  # 16 kHz mono in [-1, 1]
+    audio_S: Samples | None = None  # 16 kHz mono, see `to_sound`
     motion_TD: Floats | None = None
     present_T: Flags | None = None
 

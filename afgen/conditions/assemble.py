@@ -10,7 +10,7 @@ import numpy as np
 
 from afgen.clock import BLOCK_FRAMES, SAMPLES_PER_FRAME
 from afgen.conditions.logmel import AudioFeatures, LogMelState
-from afgen.signals import Conditions, Conversation, Floats, Track
+from afgen.signals import Conditions, Conversation, Floats, Track, to_sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _voice(
         return None, None
     span_S = track.audio_S[start * SAMPLES_PER_FRAME : (start + frames) * SAMPLES_PER_FRAME]
     silence = frames * SAMPLES_PER_FRAME - len(span_S)
-    return features(np.pad(span_S, (0, silence)), state)
+    return features(to_sound(np.pad(span_S, (0, silence))), state)
 
 
 def _seen_motion(track: Track, start: int, frames: int) -> Floats | None:

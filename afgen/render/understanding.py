@@ -18,7 +18,7 @@ from afgen.render.layout import UserView
 from afgen.render.output import check_output
 from afgen.render.progress import Listener, Progress, silent
 from afgen.render.settings import Recordings, RenderSettings, Sources
-from afgen.signals import Conversation, Track
+from afgen.signals import Conversation, Floats, Track, to_sound
 from afgen.tracks import understand as tracks
 from afgen.tracks.landmarks import Box
 from afgen.tracks.observe import Encode
@@ -90,13 +90,16 @@ def sound_of(sources: Sources, conversation: Conversation, settings: RenderSetti
     if settings.sound == "none":
         return None
     if settings.sound == "avatar":
-        return _files([avatar], settings) if avatar else conversation.avatar.audio_S
+        return _files([avatar], settings) if avatar else _mixed([conversation.avatar])
     if sources.conversation is None:
         return _files([path for path in (user, avatar) if path is not None], settings)
     if avatar is None and user is None:
         return _files([sources.conversation], settings)
-    voices = [conversation.avatar.audio_S, conversation.user.audio_S]
-    heard = [voice for voice in voices if voice is not None]
+    return _mixed([conversation.avatar, conversation.user])
+
+
+def _mixed(sides: list[Track]) -> Floats | None:
+    heard = [to_sound(side.audio_S) for side in sides if side.audio_S is not None]
     return np.sum(heard, axis=0, dtype=np.float32) if heard else None
 
 

@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from afgen.clock import SAMPLES_PER_FRAME, frames_in, seconds_at
+from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, frames_in, seconds_at
 from afgen.errors import NoAudioError, NoPersonError, OptionError
 from afgen.media.audio import require_audible
 from afgen.media.decode import decode_video, iterate_audio
 from afgen.media.probe import MediaInfo, probe
-from afgen.signals import Conversation, Flags, Floats, Track
+from afgen.signals import Conversation, Flags, Floats, Samples, Track, to_samples
 from afgen.tracks.follow import FollowConfig
 from afgen.tracks.observe import Encode, ObserveConfig, PersonTrack, observe
 from afgen.tracks.parties import Parties, hear, make_out
@@ -287,7 +287,9 @@ def _face_given(
 
 def _mono(audio_CS: Floats, frames: int) -> tuple[Floats, Flags]:
     """All channels as one, and when there is speech on it."""
-    mono_S = np.asarray(audio_CS.mean(axis=0), dtype=np.float32)
+    mono_S = audio_CS[0]
+    if len(audio_CS) > 1:
+        mono_S = np.asarray(audio_CS.mean(axis=0), dtype=np.float32)
     return mono_S, hear(mono_S[None], frames).own_CT[0]
 
 
@@ -295,6 +297,15 @@ def _conversation(avatar: Party | None, user: Party | None) -> Conversation:
     """Both sides cut or padded to the longer one's length."""
     frames = max(_length(avatar), _length(user))
     return Conversation(frames, _side(avatar, frames), _side(user, frames))
+
+
+def _kept(sound_S: Floats, samples: int) -> Samples:
+    """Sound as it is kept, cut or filled with silence, made piece by piece."""
+    kept_S = np.zeros(samples, np.int16)
+    for first in range(0, min(samples, len(sound_S)), SAMPLE_RATE_HZ):
+        piece_S = sound_S[first : min(first + SAMPLE_RATE_HZ, samples)]
+        kept_S[first : first + len(piece_S)] = to_samples(piece_S)
+    return kept_S
 
 
 def _length(party: Party | None) -> int:
@@ -308,10 +319,7 @@ def _side(party: Party | None, frames: int) -> Track:
     """A party as a track of exactly `frames` frames: silence and the last pose fill the end."""
     if party is None:
         return Track()
-    audio_S = party.audio_S
-    samples = frames * SAMPLES_PER_FRAME
-    if audio_S is not None and len(audio_S) != samples:
-        audio_S = np.pad(audio_S[:samples], (0, max(samples - len(audio_S), 0)))
+    audio_S = None if party.audio_S is None else _kept(party.audio_S, frames * SAMPLES_PER_FRAME)
     if party.track is None:
         return Track(audio_S)
     missing = max(frames - len(party.track.present_T), 0)

@@ -5,7 +5,7 @@ import numpy as np
 from afgen.clock import SAMPLES_PER_FRAME
 from afgen.conditions.assemble import assemble
 from afgen.conditions.logmel import AudioFeatures
-from afgen.signals import Conditions, Conversation, Track
+from afgen.signals import Conditions, Conversation, Samples, Track, to_samples, to_sound
 
 FEATURES = AudioFeatures()
 FRAMES = 47
@@ -14,8 +14,8 @@ FRAMES = 47
 def conversation(seed: int = 0) -> Conversation:
     draw = np.random.default_rng(seed)
 
-    def voice() -> np.ndarray:
-        return 0.1 * draw.standard_normal(FRAMES * SAMPLES_PER_FRAME, np.float32)
+    def voice() -> Samples:
+        return to_samples(0.1 * draw.standard_normal(FRAMES * SAMPLES_PER_FRAME, np.float32))
 
     motion_TD = draw.standard_normal((FRAMES, 38), np.float32)
     user = Track(audio_S=voice(), motion_TD=motion_TD, present_T=np.ones(FRAMES, np.bool_))
@@ -46,7 +46,7 @@ def test_rows_are_those_of_the_whole_recording() -> None:
     whole = conversation()
     blocks = list(assemble(whole, FEATURES))
     rows = np.concatenate([block.user_audio_TA for block in blocks])[:FRAMES]
-    assert np.array_equal(rows, FEATURES(whole.user.audio_S)[0])
+    assert np.array_equal(rows, FEATURES(to_sound(whole.user.audio_S))[0])
 
 
 def test_the_future_changes_nothing() -> None:
