@@ -92,6 +92,7 @@ FACES = (
     BadInput("back_of_a_head.png", "no_face", picture(lambda: data.astronaut()[:90, 150:300])),
     BadInput("twins.png", "several_faces", picture(lambda: np.hstack([data.astronaut()] * 2))),
     BadInput("far_away.png", "face_too_small", picture(far_away)),
+    BadInput("document.jpg", "not_media", lambda path: path.write_bytes(b"%PDF-1.7\n" * 50)),
 )
 
 

@@ -9,11 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer.main
 from PIL import Image as PillowImage
-from skimage import data
 
 from afgen.cli import app
 from afgen.media.audio import write_wav
@@ -113,16 +111,34 @@ def test_inspect_draws_and_tells(afgen: Afgen, inputs: Inputs, place: Path) -> N
     assert "Who is the avatar?" in " ".join(spoken.out.split())
 
 
+def film(still: Path, clip: Path, *options: str) -> Path:
+    """A video of a photograph."""
+    ffmpeg("-loop", "1", "-i", still, *options, "-s", "256x256", *X264, clip)
+    return clip
+
+
 def test_drive_takes_a_short_clip(
     afgen: Afgen, inputs: Inputs, place: Path, tmp_path: Path
 ) -> None:
-    clip = tmp_path / "clip.mp4"
-    still = tmp_path / "still.png"
-    PillowImage.fromarray(np.asarray(data.astronaut(), np.uint8)).save(still)
-    ffmpeg("-loop", "1", "-i", still, "-t", "0.4", "-r", "120", "-s", "256x256", *X264, clip)
+    clip = film(inputs.portrait, tmp_path / "clip.mp4", "-t", "0.4", "-r", "120")
     outcome = afgen("drive", inputs.portrait, clip, "-o", place / "out.mp4", "--size", "128")
     assert outcome.code == 0, outcome.err
     assert probe(place / "out.mp4").frames == 10
+
+
+def test_a_single_picture_and_a_wrong_ending_are_enough(
+    afgen: Afgen, inputs: Inputs, place: Path, tmp_path: Path
+) -> None:
+    """Odd, and usable: what a file is, its bytes say, and a short side is held till the end."""
+    user = film(inputs.portrait, tmp_path / "user.mp4", "-frames:v", "1")
+    speech = tmp_path / "speech.mp4"
+    speech.write_bytes(inputs.voice.read_bytes())
+    sides = ("--user-video", user, "--avatar-audio", speech, "--layout", "side-by-side")
+    outcome = afgen("render", inputs.portrait, *sides, "-o", place / "out.mp4", *QUICK)
+    assert outcome.code == 0, outcome.err
+    made = probe(place / "out.mp4")
+    assert made.frames == 30
+    assert made.require_video().width == 256
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/nowhere/ffmpeg"])
