@@ -47,7 +47,7 @@ class ListeningReport:
 
 
 def measure_listening(
-    sampler: MotionSampler, features_dir: Path, *, conversations: int = 16
+    sampler: MotionSampler, features_dir: Path, *, conversations: int = 12
 ) -> ListeningReport:
     """Generate conversations composed of the talkers in `features_dir` and count."""
     examples = unseen_conversations(features_dir, conversations)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
-from afgen.autoencoder.mesh.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
+from afgen.autoencoder.mesh.topology import EYES, LOWER_LIP_INNER, UPPER_LIP_INNER
 from afgen.conditions.logmel import LogMelConfig
 from afgen.data.bank import Bank, BankConfig, Windows, build_bank
 from afgen.data.variation import VariationConfig, vary
@@ -47,7 +47,7 @@ def _portrait() -> GeneratorConfig:
 
 def _schedule() -> LoopConfig:
     return LoopConfig(
-        steps=7000, learning_rate=1.5e-3, ema_decay=0.998, log_every=25, checkpoint_every=250
+        steps=11_500, learning_rate=1.5e-3, ema_decay=0.998, log_every=25, checkpoint_every=250
     )
 
 
@@ -66,6 +66,8 @@ class GeneratorRecipe:
     difference_weight: float = 1.0  # of the errors' change from frame to frame,
     difference_from: int = 4750  # from this step on
     lip_weight: float = 3.0  # of the most lip-like coefficient, against 1 for those without
+    eye_weight: float = 3.0  # the same for lids and irises,
+    eye_from: int = 7000  # from this step on
     seed: int = 1
 
     def fingerprint(self) -> str:
@@ -120,11 +122,13 @@ def learn(
     """The part after the bank."""
     torch.manual_seed(recipe.seed)
     model, average = MotionGenerator(recipe.model), MotionGenerator(recipe.model)
-    weight_D = lip_weights(recipe.lip_weight)
+    without_eyes_D = face_weights(recipe.lip_weight, 1.0)
+    with_eyes_D = face_weights(recipe.lip_weight, recipe.eye_weight)
 
     def loss_of_step(module: nn.Module, step: int) -> tuple[Tensor, Metrics]:
         if not isinstance(module, MotionGenerator):
             raise TypeError("this recipe trains a MotionGenerator")
+        weight_D = with_eyes_D if step >= recipe.eye_from else without_eyes_D
         return loss_of_windows(module, bank, recipe, weight_D, step), {}
 
     learner: Learner = train(
@@ -204,12 +208,18 @@ def draw_presence(rng: np.random.Generator, rows: int, presence: Presence) -> Te
     return torch.from_numpy(table[kind_B])
 
 
-def lip_weights(most: float) -> Tensor:
-    """Weight (D,) of each motion dimension, of mean 1: more where it moves the inner lips."""
+def face_weights(lips: float, eyes: float) -> Tensor:
+    """Weight (D,) of each motion dimension, of mean 1.
+
+    1 for what moves neither, up to `lips` and `eyes` for what moves the inner lips or the lids and
+    irises most, before all are divided by their mean.
+    """
     basis = load_basis()
     fields_KN3 = basis.displacement(np.eye(EXPRESSION.stop - EXPRESSION.start))
-    lips = np.concatenate([UPPER_LIP_INNER, LOWER_LIP_INNER])
-    moved_K = np.linalg.norm(fields_KN3[:, lips], axis=-1).mean(axis=1)
+    inner_lips = np.concatenate([UPPER_LIP_INNER, LOWER_LIP_INNER])
+    eye_points = np.concatenate([points for eye in EYES for points in (eye.upper, eye.iris)])
     weight_D = np.ones(MOTION_DIM)
-    weight_D[EXPRESSION] += (most - 1) * moved_K / moved_K.max()
+    for most, points in ((lips, inner_lips), (eyes, eye_points)):
+        moved_K = np.linalg.norm(fields_KN3[:, points], axis=-1).mean(axis=1)
+        weight_D[EXPRESSION] += (most - 1) * moved_K / moved_K.max()
     return torch.from_numpy((weight_D / weight_D.mean()).astype(np.float32))

@@ -10,8 +10,9 @@ from afgen.conditions.logmel import AudioFeatures
 from afgen.data.bank import FIELDS, Bank
 from afgen.data.body import load_body
 from afgen.data.conversations import ConversationConfig, compose
+from afgen.data.listeners import Channel
 from afgen.generator.config import GeneratorConfig, portrait
-from afgen.train.generator import GeneratorRecipe, Presence, draw_presence, learn, lip_weights
+from afgen.train.generator import GeneratorRecipe, Presence, draw_presence, face_weights, learn
 from afgen.train.loop import LOG, LoopConfig
 from tests.data.made import made_clips
 
@@ -69,8 +70,9 @@ def test_guidance_rows_are_drawn_as_often_as_said() -> None:
     assert abs(float((present_B3 == [0, 1, 1]).all(axis=1).mean()) - presence.user) < 0.02
 
 
-def test_lip_weights_have_mean_one_and_favour_what_opens_the_mouth() -> None:
-    weight_D = lip_weights(3.0).numpy()
-    jaw_D = np.abs(load_body().behaviour_KD[11, EXPRESSION])
+def test_face_weights_have_mean_one_and_favour_what_moves_lips_and_lids() -> None:
+    weight_D = face_weights(3.0, 3.0).numpy()
     assert np.isclose(weight_D.mean(), 1)
-    assert weight_D[EXPRESSION][jaw_D.argmax()] > 1.3 * weight_D[0]
+    for channel in (Channel.JAW_OPEN, Channel.BLINK):
+        action_K = np.abs(load_body().behaviour_KD[channel, EXPRESSION])
+        assert weight_D[EXPRESSION][action_K.argmax()] > 1.3 * weight_D[0]
