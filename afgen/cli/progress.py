@@ -10,7 +10,6 @@ from rich.progress import (
     TaskID,
     TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
@@ -29,7 +28,6 @@ def bars(console: Console) -> Iterator[Listener]:
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[speed]:>18}"),
-        TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
