@@ -21,13 +21,10 @@ from tests.media.samples import X264, ffmpeg
 from tests.render.untrained import voice
 
 QUICK = ("--size", "128", "--nfe", "3")
-COMMANDS = (
-    "render", "inspect", "drive", "demo", "presets", "doctor", "prepare",
-    "train basis", "train generator", "bench render", "bench autoencoder", "bench lips",
-)  # fmt: skip
 
 
-def names(command: typer.main.TyperGroup | object, prefix: str = "") -> Iterator[str]:
+def names(command: object, prefix: str = "") -> Iterator[str]:
+    """Every command, those of groups with the group's name."""
     for name, one in getattr(command, "commands", {}).items():
         if getattr(one, "commands", None):
             yield from names(one, f"{prefix}{name} ")
@@ -35,8 +32,7 @@ def names(command: typer.main.TyperGroup | object, prefix: str = "") -> Iterator
             yield prefix + name
 
 
-def test_the_list_of_commands_is_complete() -> None:
-    assert set(names(typer.main.get_command(app))) == set(COMMANDS)
+COMMANDS = sorted(names(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
