@@ -23,9 +23,9 @@ class LayersConfig:
     """Lengths are pixels of a 512 px crop and grow with it."""
 
     guide_radius: float = 6.0
-    grow: float = 5.0  # how far around the person the scene is taken as unseen
-    wisps: float = 12.0  # how far from the person thin hair is looked for
-    halo: float = 12.0  # real background carried with the head, fading out over this
+    grow: float = 7.0  # how far around the person the scene is taken as unseen
+    wisps: float = 14.0  # how far from the person thin hair is looked for
+    halo: float = 11.0  # real background carried with the head, fading out over this
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,12 @@ def split_layers(
     return Layers(image_PPC, coverage_PP, scene_PPC)
 
 
-def push_pull(image_HWC: Floats, weight_HW: Floats) -> Floats:
+def push_pull(image_HWC: Floats, weight_HW: Floats, rounds: int = 0) -> Floats:
     """Fill the pixels of weight 0 smoothly from the others, coarse to fine.
 
-    Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4.
+    Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4. With `rounds` of smoothing at each
+    level the filling comes close to a membrane over the hole, which meets its border without a
+    step.
     """
     images, weights = [image_HWC * weight_HW[..., None]], [weight_HW]
     while min(weights[-1].shape) > 2:
@@ -65,7 +67,10 @@ def push_pull(image_HWC: Floats, weight_HW: Floats) -> Floats:
         height, width = weight.shape
         coarse = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
         known = np.clip(weight, 0.0, 1.0)[..., None]
-        filled = coarse * (1 - known) + known * image / np.maximum(weight, 1e-4)[..., None]
+        pulled = known * image / np.maximum(weight, 1e-4)[..., None]
+        filled = coarse * (1 - known) + pulled
+        for _ in range(rounds):
+            filled = cv2.blur(filled, (3, 3)) * (1 - known) + pulled
     return filled
 
 
@@ -110,7 +115,7 @@ def _complete_scene(image_PPC: Image, hidden_PP: Flags, scale: float) -> Image:
     visible_PP = (~hidden_PP).astype(np.float32)
     if visible_PP.sum() < 64:  # the person fills the picture
         return image_PPC
-    filled = push_pull(image, visible_PP)
+    filled = push_pull(image, visible_PP, rounds=16)
     fine = (image - cv2.GaussianBlur(image, (0, 0), 2 * scale)).mean(2)[~hidden_PP]
     strength = min(1.48 * float(np.median(np.abs(fine))), 10.0)
     filled += strength * grain(hidden_PP.shape, 0.8 * scale)[..., None]
