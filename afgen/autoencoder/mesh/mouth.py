@@ -49,7 +49,7 @@ _LOWER_REACH = (0.88, 0.92, 0.96, 0.95, 0.95, 0.95, 0.95, 0.96, 0.92, 0.88)
 class MouthConfig:
     """Lengths are widths of the mouth, light is a share of the skin's."""
 
-    depth: float = 0.05  # of the teeth behind the lips, face widths
+    depth: float = 0.03  # of the teeth behind the lips, face widths
     shown_from: float = 0.030  # opening at which the inside begins to show ...
     shown_to: float = 0.080
     own_from: float = 0.06  # opening from which the portrait's own interior is used
@@ -365,8 +365,8 @@ def _add_teeth(
         dim = 0.56 * mouth.tooth_light
         _add_row(colour, colours_53, lower_HWC, low_u / LOWER_SIZE[0] + 0.5, along, share, dim)
     along = 1.0 + (v - mouth.upper_edge + CURVE * u * u) / UPPER_SIZE[1]
-    light = (0.60 + 0.46 * step(0.42, 0.10, abs(u))) * mouth.tooth_light
-    share = step(0.48, 0.26, abs(u)) * mouth.upper_teeth
+    light = (0.62 + 0.44 * step(0.48, 0.12, abs(u))) * mouth.tooth_light
+    share = step(0.54, 0.32, abs(u)) * mouth.upper_teeth
     _add_row(colour, colours_53, upper_HWC, u / UPPER_SIZE[0] + 0.5, along, share, light)
 
 
