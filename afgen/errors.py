@@ -72,8 +72,7 @@ class NotMediaError(MediaError):
 
     code = "not_media"
     hint = (
-        "Recordings: mp4, mov, mkv, webm, avi, wav, flac, mp3, m4a, ogg. "
-        "Portraits: jpg, png, webp."
+        "Recordings: mp4, mov, mkv, webm, avi, wav, flac, mp3, m4a, ogg. Portraits: jpg, png, webp."
     )
 
 

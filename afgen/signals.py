@@ -20,7 +20,8 @@ _FULL_SCALE = 32768
 
 def to_samples(sound: Floats) -> Samples:
     """Sound in [-1, 1] as 16-bit samples, in which long recordings are kept: half the memory."""
-    return np.clip(np.rint(sound * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+    scaled = np.rint(sound * _FULL_SCALE)
+    return np.asarray(np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1), np.int16)
 
 
 def to_sound(samples: Samples) -> Floats:

@@ -28,7 +28,7 @@ def ssim(one_HWC: Image, other_HWC: Image) -> float:
     TIP 13 (2004), with its Gaussian window.
     """
     return float(
-        structural_similarity(  # type: ignore[no-untyped-call]
+        structural_similarity(
             one_HWC, other_HWC, channel_axis=2, gaussian_weights=True, data_range=255
         )
     )
