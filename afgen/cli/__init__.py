@@ -4,6 +4,7 @@ Heavy imports happen inside the commands, so that `afgen --help` answers at once
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -17,6 +18,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted:
+        sys.stdout.write(f"afgen {version('afgen')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options of the program itself; its help is the app's."""
+
+
 app.command(epilog=make.RENDER_EXAMPLES)(make.render)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor, learn.prepare):
     app.command()(command)

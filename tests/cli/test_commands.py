@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,11 @@ def test_help_shows_an_example(command: str, afgen: Afgen) -> None:
     assert outcome.code == 0
     assert "Example" in outcome.out
     assert f"afgen {command}" in outcome.out
+
+
+def test_the_version_is_that_of_the_package(afgen: Afgen) -> None:
+    outcome = afgen("--version")
+    assert (outcome.code, outcome.out) == (0, f"afgen {version('afgen')}\n")
 
 
 def test_presets_are_listed(afgen: Afgen) -> None:
