@@ -33,6 +33,7 @@ class Preset:
     licence: str
     autoencoder: Callable[[int | None], MotionAutoencoder[Any, Any]]
     continuity: Continuity
+    context_noise: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,18 @@ class Models:
     weights_sha256: dict[str, str]
     licence: str
     continuity: Continuity = AS_DRAWN
+    context_noise: float = 0.0
 
     def sampler(self, nfe: int, guidance_audio: float, guidance_user: float) -> MotionSampler:
         """The generator with these sampling settings."""
         guidance = Guidance(guidance_audio, guidance_user)
-        return MotionSampler(self.generator, nfe, guidance, continuity=self.continuity)
+        return MotionSampler(
+            self.generator,
+            nfe,
+            guidance,
+            continuity=self.continuity,
+            context_noise=self.context_noise,
+        )
 
 
 def _mesh(size: int | None) -> MeshAutoencoder:
@@ -71,6 +79,7 @@ PRESETS = {
         licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
         autoencoder=_mesh,
         continuity=Continuity(seam_frames=4, smooth_dims=POSE.stop),
+        context_noise=0.05,
     ),
 }
 
@@ -98,6 +107,7 @@ def load_models(name: str) -> Models:
         weights_sha256={"generator": preset.weights_sha256, "basis": load_basis().sha256},
         licence=preset.licence,
         continuity=preset.continuity,
+        context_noise=preset.context_noise,
     )
 
 

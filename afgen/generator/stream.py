@@ -31,6 +31,9 @@ class MotionSampler:
     """A model and how to sample from it.
 
     `nfe` is counted as the paper counts (section 5); `continuity` is not of the paper.
+    `context_noise` is the flow time at which generated motion is remembered, with that much noise
+    in it: a model that knows its past to be inexact does not take its own errors for a style, and
+    long streams stay steady (Chen et al., "Diffusion Forcing", NeurIPS 2024). 0 is the paper.
     """
 
     model: MotionGenerator
@@ -38,6 +41,7 @@ class MotionSampler:
     guidance: Guidance = PAPER_GUIDANCE
     noise: NoiseSource = block_noise
     continuity: Continuity = AS_DRAWN
+    context_noise: float = 0.0
 
     def begin(self, reference_motion_RD: Floats, seeds: Sequence[int]) -> StreamState:
         """The state before the first frame of R recordings."""
@@ -103,11 +107,12 @@ class MotionSampler:
         return noise_RTD.to(state.reference_RD.device)
 
     def _commit(self, clean_RFD: Tensor, prepared: Prepared, state: StreamState) -> Memory:
-        """One pass at time 0 over the clean frames; those that are complete are remembered."""
-        clean_BFD = clean_RFD.repeat_interleave(state.guidance_rows, dim=0)
+        """One pass over the clean frames; those that are complete are remembered."""
+        past_RFD = self._as_remembered(clean_RFD, state)
+        past_BFD = past_RFD.repeat_interleave(state.guidance_rows, dim=0)
         reference_BD = state.reference_RD.repeat_interleave(state.guidance_rows, dim=0)
-        clean_11 = clean_RFD.new_zeros(1, 1)
-        _, motion_fresh = self.model.dfot(clean_BFD, clean_11, reference_BD, prepared.around)
+        time_11 = clean_RFD.new_full((1, 1), self.context_noise)
+        _, motion_fresh = self.model.dfot(past_BFD, time_11, reference_BD, prepared.around)
         complete = clean_RFD.shape[1] - self.model.config.overlap_frames
 
         def first(fresh: Sequence[KeyValues]) -> list[KeyValues]:
@@ -118,6 +123,15 @@ class MotionSampler:
             cross=state.memory.cross.append(first(prepared.cross_fresh)),
             dual=state.memory.dual.append(first(prepared.dual_fresh)),
         )
+
+    def _as_remembered(self, clean_RFD: Tensor, state: StreamState) -> Tensor:
+        """Motion with the noise of the time it is remembered at, of its own for each block."""
+        if not self.context_noise:
+            return clean_RFD
+        blocks = (state.frame_R // self.model.config.block_frames).tolist()
+        numbers = [-1 - block for block in blocks]  # none that a block is drawn from
+        noise_RFD = self.noise(state.seed_R.tolist(), numbers, *clean_RFD.shape[1:])
+        return torch.lerp(clean_RFD, noise_RFD.to(clean_RFD), self.context_noise)
 
     def _tensors(self, conditions: Sequence[Conditions], state: StreamState) -> ConditionTensors:
         config = self.model.config
