@@ -111,3 +111,28 @@ def listening(
     sampler = load_models("portrait").sampler(10, 2.0, 1.0)
     report = measure_listening(sampler, features, conversations=conversations)
     _show([asdict(report)], as_json)
+
+
+@bench.command()
+def drift(
+    conversation: Annotated[
+        Path, typer.Argument(help="Two voices, avatar left and user right; repeated without end.")
+    ],
+    minutes: Annotated[float, typer.Option(help="Length of the performance.")] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Does a long performance stay the person it began as? Motion of each sixth of it.
+
+    [bold]Example[/]  afgen bench drift call.wav --minutes 30
+    """
+    from afgen.errors import OptionError
+    from afgen.evaluate.drift import measure_drift
+    from afgen.media.decode import decode_audio
+    from afgen.presets import load_models
+
+    voices_CS = decode_audio(conversation)
+    if len(voices_CS) != 2:
+        raise OptionError(f"{conversation} has not one voice a channel.")
+    sampler = load_models("portrait").sampler(10, 2.0, 1.0)
+    parts = measure_drift(sampler, voices_CS[0], voices_CS[1], minutes=minutes)
+    _show([asdict(part) for part in parts], as_json)
