@@ -75,7 +75,7 @@ PRESETS = {
         summary="face mesh and image warp; small generator",
         runs_on="CPU, faster than real time",
         weights="portrait/generator.safetensors",
-        weights_sha256="",
+        weights_sha256="e600d93b664d01ff0fec52c50cf5dad83ef4d104c1368134e9ac72d61d1b85db",
         licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
         autoencoder=_mesh,
         continuity=Continuity(seam_frames=4, smooth_dims=POSE.stop),
