@@ -70,8 +70,15 @@ def decode_audio(
         OptionError: the range is empty or beyond the recording.
     """
     info = info or probe(path)
-    blocks = iterate_audio(path, start_s=start_s, end_s=end_s, info=info)
-    return np.concatenate(list(blocks), axis=1)
+    start, end = _sample_range(info, start_s, end_s)
+    channels = info.require_audio().channels
+    sound_CS = np.empty((channels, end - start), np.float32)  # filled in place: one copy at most
+    first = 0
+    for block_CS in _sound(info, channels, start, end, SAMPLES_PER_BLOCK):
+        last = first + block_CS.shape[1]
+        sound_CS[:, first:last] = block_CS
+        first = last
+    return sound_CS
 
 
 def iterate_audio(
@@ -84,11 +91,14 @@ def iterate_audio(
 ) -> Iterator[Floats]:
     """`decode_audio` block by block: arrays (channels, block_samples), the last one shorter."""
     info = info or probe(path)
-    channels = info.require_audio().channels
+    start, end = _sample_range(info, start_s, end_s)
+    return _sound(info, info.require_audio().channels, start, end, block_samples)
+
+
+def _sample_range(info: MediaInfo, start_s: float, end_s: float | None) -> tuple[int, int]:
     end = None if end_s is None else round(end_s * SAMPLE_RATE_HZ)
     length = info.frames * SAMPLES_PER_FRAME
-    start, end = _range(round(start_s * SAMPLE_RATE_HZ), end, length, "sample")
-    return _sound(info, channels, start, end, block_samples)
+    return _range(round(start_s * SAMPLE_RATE_HZ), end, length, "sample")
 
 
 def _range(start: int, end: int | None, length: int, unit: str) -> tuple[int, int]:
