@@ -15,7 +15,7 @@ from afgen.errors import CorruptMediaError, OptionError
 from afgen.media import arguments
 from afgen.media.probe import MediaInfo, VideoStream, probe
 from afgen.media.process import Child
-from afgen.signals import Floats, Image
+from afgen.signals import Floats, Image, Samples, to_samples
 
 _SAMPLE_BYTES = 4
 _MISSING_FRAMES = 25  # a picture stream may end this much before its packets say so
@@ -70,15 +70,31 @@ def decode_audio(
         OptionError: the range is empty or beyond the recording.
     """
     info = info or probe(path)
+    blocks = iterate_audio(path, start_s=start_s, end_s=end_s, info=info)
+    return np.concatenate(list(blocks), axis=1)
+
+
+def decode_samples(
+    path: Path,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    info: MediaInfo | None = None,
+) -> Samples:
+    """`decode_audio` as 16-bit samples: the way to hold a long recording.
+
+    Raises: as `decode_audio`.
+    """
+    info = info or probe(path)
     start, end = _sample_range(info, start_s, end_s)
     channels = info.require_audio().channels
-    sound_CS = np.empty((channels, end - start), np.float32)  # filled in place: one copy at most
+    samples_CS = np.empty((channels, end - start), np.int16)  # filled in place: one copy at most
     first = 0
     for block_CS in _sound(info, channels, start, end, SAMPLES_PER_BLOCK):
         last = first + block_CS.shape[1]
-        sound_CS[:, first:last] = block_CS
+        samples_CS[:, first:last] = to_samples(block_CS)
         first = last
-    return sound_CS
+    return samples_CS
 
 
 def iterate_audio(

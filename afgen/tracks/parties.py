@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from afgen.signals import Flags, Floats
+from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from afgen.signals import Flags, Floats, Samples, to_sound
 from afgen.tracks.observe import PersonTrack
 from afgen.tracks.roles import Decision, Party
 from afgen.tracks.speakers import (
@@ -27,12 +28,13 @@ from afgen.tracks.speakers import (
     speaker_posterior,
     two_voices,
 )
-from afgen.tracks.speech import detect_speech
+from afgen.tracks.speech import SpeechState, detect_speech
 from afgen.tracks.voices import voice_features
 
 _LEAST_OFF_CAMERA_S = 1.0
 _LEAST_OFF_CAMERA_SHARE = 0.12
 _BLEED_DB = 14.0
+_HEARD_FRAMES = 500  # listened to at once, which bounds the memory
 
 _WHOSE_SOUND = "Whose voice is on the sound track?"
 
@@ -51,29 +53,43 @@ class Parties:
 class Hearing:
     """Sound with what was detected on each channel."""
 
-    audio_CS: Floats
+    audio_CS: Samples
     levels_CT: Floats
     own_CT: Flags  # speech that is the channel's own, not the other side leaking in
 
 
-def hear(audio_CS: Floats, frames: int) -> Hearing:
+def hear(audio_CS: Samples, frames: int) -> Hearing:
     """Detect speech on up to two channels; more are mixed into one."""
     if len(audio_CS) > 2:
-        audio_CS = audio_CS.mean(axis=0, keepdims=True)
-    heard = [detect_speech(channel_S)[0] for channel_S in audio_CS]
-    levels_CT = np.full((len(heard), frames), -120.0, np.float32)
-    active_CT = np.zeros((len(heard), frames), np.bool_)
-    for channel, speech in enumerate(heard):
-        known = min(frames, len(speech.active_T))
-        levels_CT[channel, :known] = speech.level_dbfs_T[:known]
-        active_CT[channel, :known] = speech.active_T[:known]
+        audio_CS = mixed_down(audio_CS)[None]
+    levels_CT = np.full((len(audio_CS), frames), -120.0, np.float32)
+    active_CT = np.zeros((len(audio_CS), frames), np.bool_)
+    for channel, channel_S in enumerate(audio_CS):
+        state: SpeechState | None = None
+        for first in range(0, min(frames, len(channel_S) // SAMPLES_PER_FRAME), _HEARD_FRAMES):
+            span = slice(first * SAMPLES_PER_FRAME, (first + _HEARD_FRAMES) * SAMPLES_PER_FRAME)
+            speech, state = detect_speech(to_sound(channel_S[span]), state)
+            last = min(first + len(speech.active_T), frames)
+            levels_CT[channel, first:last] = speech.level_dbfs_T[: last - first]
+            active_CT[channel, first:last] = speech.active_T[: last - first]
     own_CT = own_speech(levels_CT, active_CT, bleed_db=_BLEED_DB)
     return Hearing(audio_CS, levels_CT, own_CT)
 
 
+def mixed_down(audio_CS: Samples) -> Samples:
+    """All channels as one, made piece by piece."""
+    if len(audio_CS) == 1:
+        return np.asarray(audio_CS[0])
+    mixed_S = np.empty(audio_CS.shape[1], np.int16)
+    for first in range(0, len(mixed_S), SAMPLE_RATE_HZ):
+        span = slice(first, first + SAMPLE_RATE_HZ)
+        mixed_S[span] = np.rint(audio_CS[:, span].mean(axis=0))
+    return mixed_S
+
+
 def make_out(
     people: Sequence[PersonTrack],
-    audio_CS: Floats | None,
+    audio_CS: Samples | None,
     frames: int,
     *,
     separator: Separator | None = None,
@@ -100,11 +116,11 @@ def make_out(
     return _faces_and_mixture(people, mixture, evidence_PT, separator)
 
 
-def _mixture(heard: Hearing) -> Floats:
+def _mixture(heard: Hearing) -> Samples:
     """One signal of both channels, or the live one where the other is dead."""
     live_C = heard.own_CT.any(axis=1)
     channels_CS = heard.audio_CS[live_C] if live_C.any() else heard.audio_CS
-    return np.asarray(channels_CS.mean(axis=0), dtype=np.float32)
+    return mixed_down(channels_CS)
 
 
 def _without_sound(people: Sequence[PersonTrack]) -> Parties:
@@ -162,7 +178,7 @@ def _one_channel_each(
     return Parties(parties, others, (kind, whose), _crowd(people))
 
 
-def _without_bleed(heard: Hearing, channel: int) -> Floats:
+def _without_bleed(heard: Hearing, channel: int) -> Samples:
     """A channel with the other person's leaking voice taken out while only they speak."""
     mine_T, other_T = heard.own_CT[channel], heard.own_CT[1 - channel]
     quieter_T = heard.levels_CT[channel] < heard.levels_CT[1 - channel] - _BLEED_DB
@@ -175,7 +191,7 @@ def _without_bleed(heard: Hearing, channel: int) -> Floats:
 def _voices_only(heard: Hearing, separator: Separator) -> Parties:
     """A mixture without picture: two voices told apart by their sound alone."""
     mixture_S, speech_T = heard.audio_CS[0], heard.own_CT[0]
-    posterior_PT = two_voices(mixture_S, speech_T)
+    posterior_PT = two_voices(to_sound(mixture_S), speech_T)
     signals_PS = separator.separate(mixture_S, posterior_PT * speech_T)
     parties = [
         Party(name, None, None, signal_S, speech_T & (posterior_PT.argmax(axis=0) == voice))
@@ -205,7 +221,7 @@ def _faces_and_mixture(
 ) -> Parties:
     """A mixture with faces: whose mouth moves speaks; the rest comes from off camera."""
     mixture_S, speech_T = heard.audio_CS[0], heard.own_CT[0]
-    posterior_KT = speaker_posterior(speech_T, evidence_PT, voice_features(mixture_S))
+    posterior_KT = speaker_posterior(speech_T, evidence_PT, voice_features(to_sound(mixture_S)))
     speaking_KT = (posterior_KT.argmax(axis=0) == np.arange(len(posterior_KT))[:, None]) & speech_T
     two, rest = _most_prominent(people, speaking_KT[:-1].sum(axis=1).tolist())
     unseen_s = seconds(speaking_KT[-1])
@@ -256,7 +272,7 @@ def _most_prominent(
 def _face(
     person: PersonTrack,
     people: Sequence[PersonTrack],
-    audio_S: Floats | None,
+    audio_S: Samples | None,
     speech_T: Flags | None,
 ) -> Party:
     return Party(place_name(person, people), person.centre_x, person, audio_S, speech_T)

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from afgen.errors import AmbiguousRolesError, NoPersonError
-from afgen.signals import Flags, Floats
+from afgen.signals import Flags, Samples
 from afgen.tracks.observe import PersonTrack
 from afgen.tracks.speakers import seconds
 
@@ -41,7 +41,7 @@ class Party:
     name: str
     place: float | None  # 0 left .. 1 right, in the picture or between the ears; None: nowhere
     track: PersonTrack | None
-    audio_S: Floats | None
+    audio_S: Samples | None
     speech_T: Flags | None  # None where the recording has no sound
 
     @property

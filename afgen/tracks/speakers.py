@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from afgen.clock import FRAME_RATE_HZ, SAMPLES_PER_FRAME
-from afgen.signals import Flags, Floats
+from afgen.signals import Flags, Floats, Samples
 from afgen.tracks.voices import VoiceFeatures, split_in_two, voice_evidence, voice_features
 
 _CHUNK_SAMPLES = 1 << 18  # masked at once, which bounds the memory
@@ -183,7 +183,7 @@ def two_voices(
 class Separator(Protocol):
     """Takes a mixture apart, told who speaks when. A network may take the place of masks."""
 
-    def separate(self, mixture_S: Floats, speaking_PT: Floats) -> Floats:
+    def separate(self, mixture_S: Samples, speaking_PT: Floats) -> Samples:
         """One signal per voice (P, S) from a mixture and each one's probability of speaking."""
         ...
 
@@ -194,7 +194,7 @@ class ActiveSpeakerSeparator:
 
     config: SpeakersConfig = SpeakersConfig()
 
-    def separate(self, mixture_S: Floats, speaking_PT: Floats) -> Floats:
+    def separate(self, mixture_S: Samples, speaking_PT: Floats) -> Samples:
         """Signals (P, S): the mixture under each voice's mask."""
         gain_PT = np.stack([self._gain(speaking_T) for speaking_T in speaking_PT])
         total_T = np.maximum(gain_PT.sum(axis=0), 1.0)
@@ -210,14 +210,14 @@ class ActiveSpeakerSeparator:
         return np.asarray(gain_T, dtype=np.float32)
 
 
-def apply_mask(audio_S: Floats, gain_T: Floats) -> Floats:
+def apply_mask(audio_S: Samples, gain_T: Floats) -> Samples:
     """Samples under a gain given per frame, interpolated between the frames' middles."""
     middles = (np.arange(len(gain_T)) + 0.5) * SAMPLES_PER_FRAME
-    masked_S = np.empty_like(audio_S, dtype=np.float32)
+    masked_S = np.empty_like(audio_S)
     for first in range(0, len(audio_S), _CHUNK_SAMPLES):
         last = min(first + _CHUNK_SAMPLES, len(audio_S))
         gain_S = np.interp(np.arange(first, last), middles, gain_T)
-        masked_S[first:last] = audio_S[first:last] * gain_S
+        masked_S[first:last] = np.rint(audio_S[first:last] * gain_S)
     return masked_S
 
 

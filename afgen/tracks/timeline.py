@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
 from afgen.clock import SAMPLES_PER_FRAME, seconds_at
-from afgen.signals import Flags, Floats, Image
+from afgen.signals import Flags, Floats, Image, Samples, to_sound
 from afgen.tracks.roles import Party
 from afgen.tracks.speakers import mouth_activity
 from afgen.tracks.speech import segments
@@ -151,7 +151,7 @@ def _draw_lanes(canvas: _Canvas, party: Party, colour: Colour, top: float) -> No
 
 def _draw_voice(
     canvas: _Canvas,
-    audio_S: Floats | None,
+    audio_S: Samples | None,
     speech_T: Flags,
     colour: Colour,
     top: float,
@@ -165,7 +165,7 @@ def _draw_voice(
         return
     frames = len(audio_S) // SAMPLES_PER_FRAME
     blocks_TS = audio_S[: frames * SAMPLES_PER_FRAME].reshape(frames, SAMPLES_PER_FRAME)
-    power_T = np.einsum("ts,ts->t", blocks_TS, blocks_TS) / SAMPLES_PER_FRAME
+    power_T = np.array([np.mean(np.square(to_sound(block_S))) for block_S in blocks_TS])
     loudness_T = np.clip((10 * np.log10(power_T + 1e-9) + 60) / 55, 0.0, 1.0)
     canvas.area(loudness_T.astype(np.float32), top + 4, height - 4, colour)
 

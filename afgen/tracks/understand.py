@@ -12,15 +12,15 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, frames_in, seconds_at
+from afgen.clock import SAMPLES_PER_FRAME, frames_in, seconds_at
 from afgen.errors import NoAudioError, NoPersonError, OptionError
 from afgen.media.audio import require_audible
-from afgen.media.decode import decode_video, iterate_audio
+from afgen.media.decode import decode_samples, decode_video
 from afgen.media.probe import MediaInfo, probe
-from afgen.signals import Conversation, Flags, Floats, Samples, Track, to_samples
+from afgen.signals import Conversation, Flags, Samples, Track
 from afgen.tracks.follow import FollowConfig
 from afgen.tracks.observe import Encode, ObserveConfig, PersonTrack, observe
-from afgen.tracks.parties import Parties, hear, make_out
+from afgen.tracks.parties import Parties, hear, make_out, mixed_down
 from afgen.tracks.roles import AvatarSide, Decision, Party, assign_roles
 from afgen.tracks.speakers import Separator
 from afgen.tracks.speech import segments
@@ -155,7 +155,7 @@ class _Recording:
     name: str
     frames: int
     people: tuple[PersonTrack, ...]
-    audio_CS: Floats | None
+    audio_CS: Samples | None
 
 
 def _read(
@@ -171,21 +171,11 @@ def _read(
     seen: tuple[PersonTrack, ...] = ()
     if pictures and info.video is not None:
         seen = _watch(info, reading, last, people)
-    audio_CS = None if info.audio is None else _listen(info, reading.start_frame, last)
+    audio_CS = None
+    if info.audio is not None:
+        start_s, end_s = seconds_at(reading.start_frame), seconds_at(last)
+        audio_CS = decode_samples(path, start_s=start_s, end_s=end_s, info=info)
     return _Recording(path.name, last - reading.start_frame, seen, audio_CS)
-
-
-def _listen(info: MediaInfo, first: int, last: int) -> Floats:
-    """The sound of the frames, read block by block into its place: hours of it lie here once."""
-    channels, length = info.require_audio().channels, (last - first) * SAMPLES_PER_FRAME
-    audio_CS = np.zeros((channels, length), np.float32)
-    filled = 0
-    blocks = iterate_audio(info.path, start_s=seconds_at(first), end_s=seconds_at(last), info=info)
-    for block_CS in blocks:
-        end = min(filled + block_CS.shape[1], length)
-        audio_CS[:, filled:end] = block_CS[:, : end - filled]
-        filled = end
-    return audio_CS
 
 
 def _watch(
@@ -285,11 +275,9 @@ def _face_given(
     return replace(party, track=face, place=face.centre_x)
 
 
-def _mono(audio_CS: Floats, frames: int) -> tuple[Floats, Flags]:
+def _mono(audio_CS: Samples, frames: int) -> tuple[Samples, Flags]:
     """All channels as one, and when there is speech on it."""
-    mono_S = audio_CS[0]
-    if len(audio_CS) > 1:
-        mono_S = np.asarray(audio_CS.mean(axis=0), dtype=np.float32)
+    mono_S = mixed_down(audio_CS)
     return mono_S, hear(mono_S[None], frames).own_CT[0]
 
 
@@ -299,13 +287,11 @@ def _conversation(avatar: Party | None, user: Party | None) -> Conversation:
     return Conversation(frames, _side(avatar, frames), _side(user, frames))
 
 
-def _kept(sound_S: Floats, samples: int) -> Samples:
-    """Sound as it is kept, cut or filled with silence, made piece by piece."""
-    kept_S = np.zeros(samples, np.int16)
-    for first in range(0, min(samples, len(sound_S)), SAMPLE_RATE_HZ):
-        piece_S = sound_S[first : min(first + SAMPLE_RATE_HZ, samples)]
-        kept_S[first : first + len(piece_S)] = to_samples(piece_S)
-    return kept_S
+def _kept(sound_S: Samples, samples: int) -> Samples:
+    """Sound cut, or filled with silence, to so many samples."""
+    if len(sound_S) == samples:
+        return sound_S
+    return np.pad(sound_S[:samples], (0, max(samples - len(sound_S), 0)))
 
 
 def _length(party: Party | None) -> int:

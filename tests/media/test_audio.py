@@ -4,6 +4,7 @@ import pytest
 from afgen.errors import SilentAudioError
 from afgen.media.audio import level_dbfs, loudest_dbfs, require_audible, resample, write_wav
 from afgen.media.decode import decode_audio
+from afgen.signals import to_samples
 
 
 def sine(hz, rate_hz, seconds=1.0, amplitude=1.0):
@@ -21,14 +22,14 @@ def test_one_word_in_a_long_silence_is_heard():
     samples_S = np.zeros(16_000 * 60, np.float32)
     samples_S[500_000:501_600] = sine(440, 16_000, seconds=0.1, amplitude=0.01)
     assert loudest_dbfs(samples_S) == pytest.approx(-43, abs=1)
-    require_audible(np.stack([np.zeros_like(samples_S), samples_S]), "call.wav")
+    require_audible(to_samples(np.stack([np.zeros_like(samples_S), samples_S])), "call.wav")
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-5])
 def test_silence_is_refused(level):
     hiss = level * np.random.default_rng(0).standard_normal((2, 16_000)).astype(np.float32)
     with pytest.raises(SilentAudioError):
-        require_audible(hiss, "call.wav")
+        require_audible(to_samples(hiss), "call.wav")
 
 
 def test_resampling_keeps_time_and_pitch():

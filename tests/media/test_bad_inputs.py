@@ -2,7 +2,7 @@ import pytest
 
 from afgen.errors import InputError, OutputError
 from afgen.media.audio import require_audible
-from afgen.media.decode import decode_audio, decode_video
+from afgen.media.decode import decode_samples, decode_video
 from afgen.media.files import require_writable_place
 from afgen.media.images import load_portrait
 from afgen.media.probe import probe
@@ -16,7 +16,7 @@ def use(path):
         for _ in decode_video(path, info=info):
             pass
     if info.audio:
-        require_audible(decode_audio(path, info=info), path.name)
+        require_audible(decode_samples(path, info=info), path.name)
 
 
 def assert_refused(reader, path, code):
