@@ -73,7 +73,7 @@ PRESETS = {
     "portrait": Preset(
         name="portrait",
         summary="face mesh and image warp; small generator",
-        runs_on="CPU, faster than real time",
+        runs_on="CPU, about real time on two cores",
         weights="portrait/generator.safetensors",
         weights_sha256="e600d93b664d01ff0fec52c50cf5dad83ef4d104c1368134e9ac72d61d1b85db",
         licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
