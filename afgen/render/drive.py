@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.errors import NoPersonError
@@ -44,7 +45,7 @@ def drive(
     framing = framing_for(portrait, size, full_frame=full_frame)
     autoencoder = preset_named(preset).autoencoder(framing.crop_size)
     identity = autoencoder.identify(portrait)
-    with VideoWriter(output, size=framing.size) as writer:
+    with threadpool_limits(1, "blas"), VideoWriter(output, size=framing.size) as writer:
         for image_HWC in reenact(autoencoder, identity, decode_video(video, info=info)):
             writer.write(framing.frame(autoencoder, identity, image_HWC))
             progress(Progress("Driving", writer.frames, info.frames))

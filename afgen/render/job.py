@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.clock import seconds_at
 from afgen.media.arguments import EncodeSettings
@@ -102,7 +104,7 @@ def render(
     autoencoder = models.autoencoder(framing.crop_size)
     identity = autoencoder.identify(portrait)
     key = fingerprint(sources, settings, inputs, models.weights_sha256, versions())
-    with half_made(output, key, resume=resume) as parts:
+    with threadpool_limits(1, "blas"), half_made(output, key, resume=resume) as parts:
         with watch.stage("understanding"):
             understood = understand_sources(sources, settings, autoencoder, parts, progress)
         conversation = understood.conversation

@@ -7,6 +7,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.clock import frames_in
@@ -78,7 +79,8 @@ def inspect(
     Raises MediaError, ConversationError, OptionError, OutputError and their kinds.
     """
     check_output(picture, suffix=".png", force=True, inputs=sources.recordings.values())
-    found = _read(sources, settings or RenderSettings(), None, progress)
+    with threadpool_limits(1, "blas"):
+        found = _read(sources, settings or RenderSettings(), None, progress)
     title = next(iter(sources.recordings.values())).name
     save_png(draw_timeline(found, title), picture)
     return found.summary()
