@@ -9,8 +9,9 @@ from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.decode import MeshAutoencoder
 from afgen.autoencoder.mesh.motion import POSE
-from afgen.checkpoint import Checkpoint, config_from, load_checkpoint
-from afgen.conditions.logmel import AudioFeatures, LogMelConfig
+from afgen.checkpoint import Checkpoint, load_checkpoint
+from afgen.conditions.features import AudioFeatures
+from afgen.conditions.kinds import features_from
 from afgen.errors import OptionError
 from afgen.generator.continuity import AS_DRAWN, Continuity
 from afgen.generator.guidance import Guidance
@@ -103,7 +104,7 @@ def load_models(name: str) -> Models:
     return Models(
         autoencoder=preset.autoencoder,
         generator=generator_from(checkpoint),
-        features=AudioFeatures(config_from(LogMelConfig, checkpoint.config["features"])),
+        features=features_from(checkpoint.config["features"]),
         weights_sha256={"generator": preset.weights_sha256, "basis": load_basis().sha256},
         licence=preset.licence,
         continuity=preset.continuity,

@@ -5,12 +5,13 @@ Shape letters: S samples, T frames, A audio features, D motion.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from afgen.clock import BLOCK_FRAMES, SAMPLES_PER_FRAME
-from afgen.conditions.logmel import AudioFeatures, LogMelState
-from afgen.signals import Conditions, Conversation, Floats, Track, to_sound
+from afgen.clock import BLOCK_FRAMES
+from afgen.conditions.features import AudioFeatures
+from afgen.signals import Conditions, Conversation, Floats, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class AssemblyState:
     """The next frame, and where the features of both voices stand."""
 
     frame: int = 0
-    avatar: LogMelState | None = None
-    user: LogMelState | None = None
+    avatar: Any = None
+    user: Any = None
 
 
 def assemble(
@@ -35,18 +36,20 @@ def assemble(
     To begin later than at 0 gives the same blocks as skipping the earlier ones. All blocks have
     whole windows of rows; beyond the end of the conversation its last row is repeated.
     """
-    state = AssemblyState()
+    state = AssemblyState(start_frame)
     while state.frame < conversation.frames:
         frames = block_frames if state.frame else first_frames
         block, state = next_block(conversation, features, state, frames)
-        if block.start_frame >= start_frame:
-            yield block
+        yield block
 
 
 def next_block(
     conversation: Conversation, features: AudioFeatures, state: AssemblyState, frames: int
 ) -> tuple[Conditions, AssemblyState]:
-    """The conditions of the next `frames` frames, made from nothing later than their end."""
+    """The conditions of the next `frames` frames.
+
+    They are made from nothing later than the frames' end, but for the look-ahead of `features`.
+    """
     start = state.frame
     wanted = min(frames, conversation.frames - start)
     avatar_TA, avatar = _voice(conversation.avatar, features, state.avatar, start, wanted)
@@ -62,13 +65,11 @@ def next_block(
 
 
 def _voice(
-    track: Track, features: AudioFeatures, state: LogMelState | None, start: int, frames: int
-) -> tuple[Floats | None, LogMelState | None]:
+    track: Track, features: AudioFeatures, state: Any, start: int, frames: int
+) -> tuple[Floats | None, Any]:
     if track.audio_S is None:
         return None, None
-    span_S = track.audio_S[start * SAMPLES_PER_FRAME : (start + frames) * SAMPLES_PER_FRAME]
-    silence = frames * SAMPLES_PER_FRAME - len(span_S)
-    return features(to_sound(np.pad(span_S, (0, silence))), state)
+    return features.rows(track.audio_S, start, frames, state)
 
 
 def _seen_motion(track: Track, start: int, frames: int) -> Floats | None:

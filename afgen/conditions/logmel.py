@@ -15,9 +15,10 @@ from torch import Tensor
 
 from afgen.clock import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from afgen.conditions.torchaudio_pure import transforms
-from afgen.signals import Floats
+from afgen.signals import Floats, Samples, to_sound
 
 SILENCE_POWER = 1e-9  # added to powers before the logarithm: -90 dB
+_CATCH_UP_FRAMES = 60 * FRAME_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,8 @@ class LogMelState:
     level_db: float
 
 
-class AudioFeatures:
-    """Speech to feature rows; holds constants only."""
+class LogMelFeatures:
+    """Speech to feature rows; holds constants only. Sees nothing ahead of a row's own frame."""
 
     def __init__(self, config: LogMelConfig | None = None) -> None:
         self.config = LogMelConfig() if config is None else config
@@ -84,9 +85,28 @@ class AudioFeatures:
         )
 
     @property
-    def width(self) -> int:
+    def audio_dim(self) -> int:
         """A, numbers per row."""
         return self.config.width
+
+    @property
+    def look_ahead_frames(self) -> int:
+        """None at all."""
+        return 0
+
+    def rows(
+        self, audio_S: Samples, start_frame: int, frames: int, state: LogMelState | None = None
+    ) -> tuple[Floats, LogMelState]:
+        """Rows (T, A) of the frames from `start_frame` on, as `AudioFeatures` has it."""
+        state = self._before(audio_S, start_frame) if state is None else state
+        return self(_sound(audio_S, start_frame, frames), state)
+
+    def _before(self, audio_S: Samples, frame: int) -> LogMelState:
+        """The state before `frame`, listening from the beginning: the level knows all the past."""
+        state = self.start()
+        for start in range(0, frame, _CATCH_UP_FRAMES):
+            _, state = self(_sound(audio_S, start, min(_CATCH_UP_FRAMES, frame - start)), state)
+        return state
 
     def start(self) -> LogMelState:
         """The state before the first sample: silence, and the quietest level."""
@@ -146,3 +166,9 @@ class AudioFeatures:
         limited = rows.clip(self.config.lowest, self.config.highest)
         rows_TA: Floats = limited.reshape(len(limited), self.config.width).astype(np.float32)
         return rows_TA
+
+
+def _sound(audio_S: Samples, start_frame: int, frames: int) -> Floats:
+    """Sound of whole frames; silence after the end."""
+    span_S = audio_S[start_frame * SAMPLES_PER_FRAME : (start_frame + frames) * SAMPLES_PER_FRAME]
+    return to_sound(np.pad(span_S, (0, frames * SAMPLES_PER_FRAME - len(span_S))))

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import load_body
 from afgen.data.clips import load_talker
 from afgen.data.conversations import ConversationConfig, compose
@@ -121,7 +121,7 @@ def build_bank(
 def write_shard(features_dir: Path, out_dir: Path, config: BankConfig, shard: int) -> None:
     """Compose one shard of conversations and write it whole or not at all."""
     torch.set_num_threads(1)
-    clips, body, features = load_talker(features_dir).clips, load_body(), AudioFeatures()
+    clips, body, features = load_talker(features_dir).clips, load_body(), LogMelFeatures()
     first = shard * config.per_shard
     indices = range(first, min(config.conversations, first + config.per_shard))
     examples = [compose(clips, body, features, config.kind, index) for index in indices]

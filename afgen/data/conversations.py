@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from afgen.clock import FRAME_RATE_HZ, SAMPLES_PER_FRAME
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import Body
 from afgen.data.clips import Clip
 from afgen.data.listeners import Answer, Channel, Performance, VoiceCues, hear, simulate
@@ -66,7 +66,7 @@ class _Part:
 
 
 def compose(
-    clips: list[Clip], body: Body, features: AudioFeatures, config: ConversationConfig, index: int
+    clips: list[Clip], body: Body, features: LogMelFeatures, config: ConversationConfig, index: int
 ) -> Example:
     """Conversation number `index`."""
     rng = np.random.default_rng((config.seed, index))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME, blocks_in, frames_in, seconds_at
-from afgen.conditions.logmel import AudioFeatures, LogMelState
+from afgen.conditions.logmel import LogMelFeatures, LogMelState
 from afgen.evaluate.face import read_face
 from afgen.generator.stream import MotionSampler
 from afgen.render.stopwatch import peak_memory_mb
@@ -57,7 +57,7 @@ def measure_drift(
 
 
 def _endless(avatar_S: Floats, user_S: Floats, frames: int, blocks: int) -> Iterator[Conditions]:
-    features, samples = AudioFeatures(), frames * SAMPLES_PER_FRAME
+    features, samples = LogMelFeatures(), frames * SAMPLES_PER_FRAME
     states: list[LogMelState | None] = [None, None]
     for number in range(blocks):
         span = np.arange(number * samples, (number + 1) * samples)

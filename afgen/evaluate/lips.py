@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.errors import FileMissingError
 from afgen.evaluate.face import read_face
 from afgen.evaluate.rollout import Heard, generate
@@ -58,7 +58,7 @@ def measure_lips(sampler: MotionSampler, features_dir: Path, *, draws: int = 4) 
 
 
 def _load(features_dir: Path) -> list[_TalkingClip]:
-    features, clips = AudioFeatures(), []
+    features, clips = LogMelFeatures(), []
     for path in sorted(features_dir.glob("*.npz")):
         with np.load(path) as stored:
             opening_T, audio_S = stored["mouth_open"], stored["audio"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from afgen.clock import FRAME_RATE_HZ
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import Body, load_body
 from afgen.data.clips import Clip, load_talker
 from afgen.data.conversations import ConversationConfig, Example, compose
@@ -77,7 +77,7 @@ def unseen_conversations(features_dir: Path, conversations: int) -> list[Example
     clips: list[Clip] = load_talker(features_dir).clips
     body: Body = load_body()
     config = ConversationConfig(seed=UNSEEN_SEED)
-    features = AudioFeatures()
+    features = LogMelFeatures()
     return [compose(clips, body, features, config, index) for index in range(conversations)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from afgen.conditions.assemble import assemble
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.features import AudioFeatures
 from afgen.errors import OptionError
 from afgen.generator.state import StreamState
 from afgen.generator.stream import MotionSampler, stream

@@ -4,10 +4,10 @@ import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME
 from afgen.conditions.assemble import assemble
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.signals import Conditions, Conversation, Samples, Track, to_samples, to_sound
 
-FEATURES = AudioFeatures()
+FEATURES = LogMelFeatures()
 FRAMES = 47
 
 
@@ -39,7 +39,7 @@ def test_blocks_cover_the_conversation_and_the_last_is_filled_with_its_last_row(
     last = blocks[-1].user_motion_TD
     assert last.shape == (10, 38)
     assert np.array_equal(last[7:], np.repeat(last[6:7], 3, axis=0))
-    assert blocks[-1].avatar_audio_TA.shape == (10, FEATURES.width)
+    assert blocks[-1].avatar_audio_TA.shape == (10, FEATURES.audio_dim)
 
 
 def test_rows_are_those_of_the_whole_recording() -> None:

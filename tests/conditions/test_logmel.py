@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afgen.clock import SAMPLES_PER_FRAME
-from afgen.conditions.logmel import AudioFeatures, LogMelConfig
+from afgen.conditions.logmel import LogMelConfig, LogMelFeatures
+from afgen.signals import to_samples, to_sound
 
-FEATURES = AudioFeatures()
+FEATURES = LogMelFeatures()
 
 
 def speech_like(frames: int, seed: int = 0, loudness: float = 0.1) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_noise_in_a_pause_stays_below_speech() -> None:
 def test_rows_are_limited_and_as_wide_as_said() -> None:
     config = FEATURES.config
     rows, _ = FEATURES(100 * speech_like(30))
-    assert rows.shape == (30, FEATURES.width)
+    assert rows.shape == (30, FEATURES.audio_dim)
     assert rows.dtype == np.float32
     assert rows.min() >= config.lowest
     assert rows.max() <= config.highest
@@ -78,7 +79,7 @@ def test_silence_is_finite_and_no_sound_gives_no_rows() -> None:
     rows, state = FEATURES(np.zeros(5 * SAMPLES_PER_FRAME, np.float32))
     assert np.isfinite(rows).all()
     none, same = FEATURES(np.zeros(0, np.float32), state)
-    assert none.shape == (0, FEATURES.width)
+    assert none.shape == (0, FEATURES.audio_dim)
     assert same.level_db == state.level_db
 
 
@@ -89,5 +90,17 @@ def test_parts_of_frames_and_several_channels_are_refused(shape: tuple[int, ...]
 
 
 def test_every_mel_band_hears_something() -> None:
-    rows, _ = AudioFeatures(LogMelConfig(lowest=-100.0))(speech_like(30))
+    rows, _ = LogMelFeatures(LogMelConfig(lowest=-100.0))(speech_like(30))
     assert (rows.reshape(30, 4, 64).std(axis=(0, 1)) > 0.1).all()
+
+
+def test_rows_of_a_voice_are_the_same_wherever_reading_begins() -> None:
+    voice_S = to_samples(speech_like(20))[: -SAMPLES_PER_FRAME // 2]
+    whole, end = FEATURES.rows(voice_S, 0, 22)
+    padded = np.pad(to_sound(voice_S), (0, 22 * SAMPLES_PER_FRAME - len(voice_S)))
+    assert np.array_equal(whole, FEATURES(padded)[0])
+    first, state = FEATURES.rows(voice_S, 0, 7)
+    rest, after = FEATURES.rows(voice_S, 7, 15, state)
+    assert np.array_equal(np.concatenate((first, rest)), whole)
+    assert after.level_db == end.level_db
+    assert np.array_equal(FEATURES.rows(voice_S, 7, 15)[0], rest)

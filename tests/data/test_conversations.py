@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from afgen.conditions.logmel import AudioFeatures, LogMelConfig
+from afgen.conditions.logmel import LogMelConfig, LogMelFeatures
 from afgen.data.bank import Bank, BankConfig, build_bank
 from afgen.data.body import load_body
 from afgen.data.clips import Clip, load_talker
@@ -24,13 +24,13 @@ def clips() -> list[Clip]:
 
 @pytest.fixture(scope="module")
 def examples(clips: list[Clip]) -> list[Example]:
-    return [compose(clips, load_body(), AudioFeatures(), KIND, index) for index in range(3)]
+    return [compose(clips, load_body(), LogMelFeatures(), KIND, index) for index in range(3)]
 
 
 def test_a_conversation_is_a_function_of_seed_and_index(
     clips: list[Clip], examples: list[Example]
 ) -> None:
-    again = compose(clips, load_body(), AudioFeatures(), KIND, 1)
+    again = compose(clips, load_body(), LogMelFeatures(), KIND, 1)
     assert np.array_equal(again.motion_TD, examples[1].motion_TD)
     assert np.array_equal(again.avatar_audio_TA, examples[1].avatar_audio_TA)
     assert not np.array_equal(examples[0].motion_TD, examples[1].motion_TD)

@@ -9,7 +9,7 @@ import torch
 from afgen.autoencoder.mesh.decode import MeshAutoencoder
 from afgen.autoencoder.mesh.identity import MeshIdentity
 from afgen.clock import SAMPLE_RATE_HZ
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.generator.config import portrait as portrait_size
 from afgen.generator.model import MotionGenerator
 from afgen.presets import Models, find_faces
@@ -38,7 +38,7 @@ def remembering(size: int | None) -> Remembering:
 def untrained_models() -> Models:
     torch.manual_seed(0)
     generator = MotionGenerator(portrait_size(width=32, depth=1, heads=2)).eval()
-    return Models(remembering, generator, AudioFeatures(), {"generator": "untrained"}, "none")
+    return Models(remembering, generator, LogMelFeatures(), {"generator": "untrained"}, "none")
 
 
 def voice(seconds: float, pitch_hz: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from afgen.autoencoder.mesh.motion import EXPRESSION
-from afgen.conditions.logmel import AudioFeatures
+from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.bank import FIELDS, Bank
 from afgen.data.body import load_body
 from afgen.data.conversations import ConversationConfig, compose
@@ -23,7 +23,7 @@ def tiny_model() -> GeneratorConfig:
 
 
 def tiny_bank(conversations: int = 2) -> Bank:
-    features, kind = AudioFeatures(), ConversationConfig(seed=3, frames=150)
+    features, kind = LogMelFeatures(), ConversationConfig(seed=3, frames=150)
     examples = [
         compose(made_clips(3), load_body(), features, kind, index) for index in range(conversations)
     ]
