@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from afgen.autoencoder.faces import FaceFinder
 from afgen.autoencoder.mesh.basis import MotionBasis, load_basis
 from afgen.autoencoder.mesh.compose import draw_frame, place_face, reference_motion
 from afgen.autoencoder.mesh.encode import EncoderState, MeshEncoder
-from afgen.autoencoder.mesh.identity import FaceFinder, MeshIdentity, build_identity
+from afgen.autoencoder.mesh.identity import MeshIdentity, build_identity
 from afgen.autoencoder.mesh.motion import (
     ANGLES,
     MOTION_DIM,

@@ -1,12 +1,12 @@
 """Everything about a portrait that does not move, computed once."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from afgen.autoencoder.faces import FaceFinder, only_face
 from afgen.autoencoder.mesh.crop import Crop, choose_crop, cut
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.eyes import EyePatch, build_eye
@@ -26,11 +26,8 @@ from afgen.autoencoder.mesh.topology import (
     UPPER_LIP_INNER,
     load_topology,
 )
-from afgen.errors import FaceTooSmallError, FaceTurnedAwayError, NoFaceError, SeveralFacesError
+from afgen.errors import FaceTurnedAwayError
 from afgen.signals import Floats, Image, Portrait
-
-# Landmarks (478, 3) of every face in a picture, largest first.
-FaceFinder = Callable[[Image], Sequence[Floats]]
 
 _SKIN_SPOTS = (205, 425, 50, 280, 4, 151)
 
@@ -84,7 +81,9 @@ def build_identity(
     Raises NoFaceError, SeveralFacesError, FaceTooSmallError or FaceTurnedAwayError.
     """
     config = config or IdentityConfig()
-    found_N3 = _only_face(find_faces(portrait.image_HWC), config)
+    found_N3 = only_face(
+        find_faces(portrait.image_HWC), least_px=config.least_face, rival=config.rival_face
+    )
     crop = choose_crop(found_N3, portrait.image_HWC.shape, size)
     landmarks_N3 = crop.from_portrait(found_N3)
     mean_N3 = retargeter.basis.mean_N3
@@ -122,23 +121,6 @@ def build_identity(
             portrait.image_HWC.shape,
         ),
     )
-
-
-def _only_face(faces: Sequence[Floats], config: IdentityConfig) -> Floats:
-    if not faces:
-        raise NoFaceError("no face was found in the portrait")
-    widths = sorted((_extent(face) for face in faces), reverse=True)
-    if len(widths) > 1 and widths[1] > config.rival_face * widths[0]:
-        raise SeveralFacesError(f"{len(widths)} faces were found in the portrait")
-    largest = max(faces, key=_extent)
-    if widths[0] < config.least_face:
-        raise FaceTooSmallError(f"the face in the portrait is only {widths[0]:.0f} pixels wide")
-    return largest
-
-
-def _extent(landmarks_N3: Floats) -> float:
-    low, high = landmarks_N3[:, :2].min(0), landmarks_N3[:, :2].max(0)
-    return float((high - low).max())
 
 
 def _check_pose(rest: Pose, config: IdentityConfig) -> None:
