@@ -8,7 +8,7 @@ licence). Loading is strict: an unknown, missing or misshapen entry is named, ne
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from afgen.errors import WeightsDamagedError, WeightsMismatchError, WeightsMissingError
 
+NAMED = 4  # entries of a kind that an error names
+NOT_THE_LAYOUT = "This is another checkpoint, or one of another version or size."
 HEADER = "afgen"  # one metadata key: several would be written in no particular order
 
 T = TypeVar("T")
@@ -53,11 +55,10 @@ def save_checkpoint(
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for name, tensor in tensors.items()
     }
-    data = safetensors.torch.save(stored, {HEADER: json.dumps(header, sort_keys=True)})
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
+    safetensors.torch.save_file(stored, partial, {HEADER: json.dumps(header, sort_keys=True)})
     partial.replace(path)
-    return hashlib.sha256(data).hexdigest()
+    return _sha256(path)
 
 
 def load_checkpoint(path: Path, *, sha256: str | None = None) -> Checkpoint:
@@ -100,6 +101,34 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
                 f"{tuple(own[name].shape)} in the model"
             )
     module.load_state_dict(dict(tensors))
+
+
+def check_layout(
+    found: Mapping[str, Tensor], expected: Mapping[str, Sequence[int]], *, where: str
+) -> None:
+    """Compare names and shapes with a layout that has to be met exactly.
+
+    Raises WeightsMismatchError about `where` with all that is missing, unexpected or misshapen: the
+    first of each kind by name, the rest by number.
+    """
+    misshapen = [
+        f"{name!r} {tuple(found[name].shape)} instead of {tuple(shape)}"
+        for name, shape in expected.items()
+        if name in found and tuple(found[name].shape) != tuple(shape)
+    ]
+    faults = {
+        "lacks": [repr(name) for name in expected if name not in found],
+        "has unexpected": [repr(name) for name in found if name not in expected],
+        "has misshapen": misshapen,
+    }
+    told = [f"{fault} {_some(entries)}" for fault, entries in faults.items() if entries]
+    if told:
+        raise WeightsMismatchError(f"{where} {'; '.join(told)}", hint=NOT_THE_LAYOUT)
+
+
+def _some(entries: list[str]) -> str:
+    rest = len(entries) - NAMED
+    return ", ".join(entries[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def config_from(cls: type[T], data: Mapping[str, Any], *, where: str = "") -> T:

@@ -7,6 +7,7 @@
     |   +-- ConversationError a recording in which the two people cannot be made out
     |   +-- UnusableClipError a clip of a training corpus from which nothing can be learned
     |   +-- OptionError       options that contradict each other
+    |   +-- LicenceError      somebody else's terms that were not agreed to
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
     +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
@@ -201,6 +202,13 @@ class OptionError(InputError):
     hint = "See --help."
 
 
+class LicenceError(InputError):
+    """Somebody else's weights were to be imported without agreeing to their terms."""
+
+    code = "licence_not_accepted"
+    hint = "Read the terms, and pass --accept-licence if you agree to them."
+
+
 class OutputError(AfgenError):
     """The result cannot be written."""
 
@@ -264,6 +272,28 @@ class WeightsMismatchError(WeightsError):
 
     code = "weights_mismatch"
     hint = "The weights are of another version: install afgen again, or make them anew."
+
+
+class WeightsUnsafeError(WeightsError):
+    """A file that would run code when it is opened."""
+
+    code = "weights_unsafe"
+    hint = "Do not open this file. Get the checkpoint from its authors."
+
+
+class DownloadError(WeightsError):
+    """Weights could not be fetched from the address that was given."""
+
+    code = "download"
+    hint = "Check the address in a browser, or download the file yourself and give its path."
+
+
+class DownloadInterruptedError(DownloadError):
+    """The connection failed or ended early; what has arrived is kept."""
+
+    code = "download_interrupted"
+    hint = "Run the same command again: it goes on where it stopped."
+    retryable = True
 
 
 class InternalError(AfgenError):

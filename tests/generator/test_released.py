@@ -4,8 +4,6 @@ The weights of the vectors follow a rule (see their README), so no checkpoint is
 by running the reference with the same rule; nothing here depends on how they were made.
 """
 
-import json
-import zlib
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
@@ -21,9 +19,10 @@ from afgen.errors import WeightsMismatchError
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.guidance import Guidance
 from afgen.generator.model import MotionGenerator
-from afgen.generator.released import from_released
+from afgen.generator.released import from_released, mask_agrees
 from afgen.generator.stream import MotionSampler
 from afgen.signals import Conditions
+from tests.rule_made import PUBLIC, generator_layout, generator_weights, given
 from tests.shared import SHARED, needs_golden
 
 WIDTH, FIRST = 64, 50  # of features and motion in the vectors; frames of the first window
@@ -42,29 +41,9 @@ SAMPLES = (
 )
 
 
-def seeded(text: str, shape: tuple[int, ...]) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(text.encode())))
-
-
-def weight(name: str, shape: list[int]) -> torch.Tensor:
-    values = seeded(name, tuple(shape))
-    if len(shape) > 1:
-        return values / shape[-1] ** 0.5
-    return 0.02 * values if name.endswith("bias") else 1 + 0.1 * values
-
-
-def given(name: str, *shape: int, scale: float = 1.0) -> torch.Tensor:
-    return scale * seeded("shared." + name, shape)
-
-
 @cache
 def public_weights() -> dict[str, torch.Tensor]:
-    layout = json.loads((SHARED / "golden" / "generator_small.keys.json").read_text())
-    return {
-        name: weight(name, shape)
-        for name, shape in layout.items()
-        if not name.startswith("motion_autoencoder")
-    }
+    return generator_weights()
 
 
 def model(*, projected: bool) -> MotionGenerator:
@@ -158,34 +137,39 @@ def block_of(whole: ConditionTensors, start: int, end: int) -> Conditions:
     )
 
 
-@needs_golden
-def test_entries_that_do_not_belong_are_named() -> None:
-    with pytest.raises(WeightsMismatchError, match="surprise"):
-        from_released({**public_weights(), "flow_transformer.surprise": torch.zeros(1)}, heads=4)
-    missing = {k: v for k, v in public_weights().items() if "x_embedder" not in k}
-    with pytest.raises(WeightsMismatchError, match="embed"):
-        from_released(missing, heads=4)
+def test_all_entries_that_do_not_belong_are_counted_and_the_first_named() -> None:
+    weights = {k: v for k, v in public_weights().items() if "x_embedder" not in k}
+    weights["flow_transformer.surprise"] = torch.zeros(1)
+    weights["flow_transformer.blocks.1.attn.proj.bias"] = torch.zeros(7)
+    with pytest.raises(WeightsMismatchError) as raised:
+        from_released(weights, heads=4)
+    said = raised.value.message
+    assert "lacks 'flow_transformer.x_embedder.proj.weight', 'flow_transformer.x_emb" in said
+    assert "unexpected 'flow_transformer.surprise'" in said
+    assert "misshapen 'flow_transformer.blocks.1.attn.proj.bias' (7,) instead of (128,)" in said
 
 
-@needs_golden
+def test_of_a_checkpoint_cut_short_everything_after_the_cut_is_missing() -> None:
+    weights = dict(list(public_weights().items())[:30])
+    with pytest.raises(WeightsMismatchError, match=r"lacks 'flow_transformer\..* and \d+ more"):
+        from_released(weights, heads=4)
+
+
+def test_the_mask_table_is_understood_however_it_is_written() -> None:
+    name = "flow_transformer.block_bidir_causal_lookahead_mask"
+    hidden = public_weights()[name]
+    assert mask_agrees({name: hidden})
+    assert mask_agrees({name: ~hidden})
+    assert mask_agrees({name: torch.zeros(50, 50).masked_fill(hidden, -torch.inf)})
+    assert mask_agrees({name: hidden.T}) is False
+    assert mask_agrees({}) is None
+
+
 def test_the_full_layout_of_the_public_checkpoint_is_ours() -> None:
-    """Names and shapes of the whole listing, without allocating the 153 million weights."""
-    names: dict[str, torch.Tensor] = {}
-    listing = (SHARED / "golden" / "public_checkpoint_keys.txt").read_text().splitlines()
-    for line in listing:
-        name, _, shape = line.strip().partition(" (")
-        if name.startswith("flow_transformer."):
-            numbers = [int(part) for part in shape.rstrip(")").split(",") if part.strip().isdigit()]
-            names[name] = torch.empty(numbers, device="meta")
-    for kind, shape in {
-        "0.weight": (512, 9216),
-        "0.bias": 512,
-        "1.weight": 512,
-        "1.bias": 512,
-    }.items():
-        names["audio_encoder.audio_projection." + kind] = torch.empty(shape, device="meta")
-    config, weights = from_released(names)
+    """Names and shapes, without allocating the 153 million weights."""
     with torch.device("meta"):
+        names = {name: torch.empty(shape) for name, shape in generator_layout(PUBLIC).items()}
+        config, weights = from_released(names)
         own = MotionGenerator(config).state_dict()
     assert {name: tensor.shape for name, tensor in weights.items()} == {
         name: tensor.shape for name, tensor in own.items()
