@@ -94,18 +94,21 @@ def mask_agrees(weights: Mapping[str, Tensor]) -> bool | None:
 def _config(weights: Mapping[str, Tensor], heads: int) -> GeneratorConfig:
     """Sizes as far as the shapes tell; the comparison finds whatever contradicts them."""
 
-    def size(name: str, axis: int, otherwise: int) -> int:
-        shape = weights[name].shape if name in weights else ()
-        return shape[axis] if axis < len(shape) else otherwise
+    def size(otherwise: int, *places: tuple[str, int]) -> int:
+        shapes = [(weights[name].shape, axis) for name, axis in places if name in weights]
+        return next((shape[axis] for shape, axis in shapes if axis < len(shape)), otherwise)
 
     usual = released()
+    audio, motion = _PROJECTION + "0.weight", _EMBEDDER + "motion_embedder.0.weight"
+    embed, attention = (_TRANSFORMER + name for name in ("x_embedder.proj", "blocks.0.attn.proj"))
+    ends = _TRANSFORMER + "final_layer.linear.bias"
     numbers = [re.match(rf"{re.escape(_TRANSFORMER)}blocks\.(\d+)\.", name) for name in weights]
     try:
         return released(
-            motion_dim=size(_EMBEDDER + "motion_embedder.0.weight", 1, usual.motion_dim),
-            audio_dim=size(_PROJECTION + "0.weight", 1, usual.audio_dim),
-            condition_width=size(_PROJECTION + "0.weight", 0, usual.condition_width),
-            width=size(_TRANSFORMER + "x_embedder.proj.weight", 0, usual.width),
+            motion_dim=size(usual.motion_dim, (motion, 1), (ends, 0)),
+            audio_dim=size(usual.audio_dim, (audio, 1)),
+            condition_width=size(usual.condition_width, (audio, 0), (motion, 0)),
+            width=size(usual.width, (embed + ".weight", 0), (attention + ".weight", 0)),
             depth=1 + max((int(number[1]) for number in numbers if number), default=-1),
             heads=heads,
         )
