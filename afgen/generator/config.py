@@ -1,8 +1,8 @@
 """The generator's dimensions and what each attention sees, as frozen data."""
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from afgen.clock import BLOCK_FRAMES
 from afgen.nn.masks import Visibility
@@ -20,6 +20,20 @@ CAUSAL_IN_BLOCK = Visibility(
 FRAME_CAUSAL = Visibility(ahead_frames=LOOK_AHEAD_FRAMES, past_frames=PAST_FRAMES)
 NEARBY = Visibility(ahead_frames=LOOK_AHEAD_FRAMES, behind_frames=LOOK_AHEAD_FRAMES)
 EVERYTHING = Visibility()
+
+
+def paper_equation(look_ahead_blocks: int) -> Visibility:
+    """The mask as the paper's equation has it, floor(j/B) <= floor(i/B) + l, in its window."""
+    return Visibility(ahead_blocks=look_ahead_blocks, past_frames=PAST_FRAMES)
+
+
+MASKS: Final = {
+    "released": FRAME_CAUSAL,  # of the authors' code: frame-causal plus l frames
+    "paper-equation": paper_equation(LOOK_AHEAD_FRAMES),  # as written, l counts blocks
+    "paper-figure": Visibility(beyond_frames=LOOK_AHEAD_FRAMES, past_frames=PAST_FRAMES),
+    "block": BLOCK_CAUSAL,  # bidirectional inside a block, nothing beyond it
+}
+"""The self-attention masks of paper section 3.3 by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +64,7 @@ class GeneratorConfig:
     dual_sees: Visibility = CAUSAL_IN_BLOCK
 
     def __post_init__(self) -> None:
-        if self.first_frames % self.block_frames:
+        if self.first_frames < 1 or self.first_frames % self.block_frames:
             raise ValueError("the first window must be whole blocks")
         for width, heads in (
             (self.width, self.heads),
@@ -105,6 +119,15 @@ def released(
     )
 
 
-def paper_equation(look_ahead_blocks: int) -> Visibility:
-    """The mask as the paper's equation has it, floor(j/B) <= floor(i/B) + l, in its window."""
-    return Visibility(ahead_blocks=look_ahead_blocks, past_frames=PAST_FRAMES)
+def full(mask: str = "released") -> GeneratorConfig:
+    """The paper's generator (width 1024) under one of `MASKS`; KeyError for another name."""
+    return replace(released(), self_sees=MASKS[mask])
+
+
+def with_first_window(config: GeneratorConfig, frames: int) -> GeneratorConfig:
+    """The same weights with another first window, which shifts when a stream may begin.
+
+    The released inference draws 50 frames at once, so its first picture needs 2 s of input; 10
+    begin after 0.4 s. Later blocks are drawn alike. Raises ValueError unless it is whole blocks.
+    """
+    return replace(config, first_frames=frames)

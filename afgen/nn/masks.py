@@ -18,6 +18,7 @@ class Visibility:
     """Limits on what a query frame sees; None is no limit.
 
     ahead_blocks   k lies at most this many blocks after the block of q (0: never beyond its end)
+    beyond_frames  k lies at most this many frames beyond the end of q's block
     ahead_frames   k <= q + ahead_frames
     behind_frames  k >= q - behind_frames
     past_frames    k >= first frame of q's block - past_frames: one window for a whole block, so
@@ -25,6 +26,7 @@ class Visibility:
     """
 
     ahead_blocks: int | None = None
+    beyond_frames: int | None = None
     ahead_frames: int | None = None
     behind_frames: int | None = None
     past_frames: int | None = None
@@ -40,6 +42,8 @@ class Visibility:
         seen = torch.ones(len(query_Q), len(key_K), dtype=torch.bool, device=q.device)
         if self.ahead_blocks is not None:
             seen &= block_of_k <= block_of_q + self.ahead_blocks
+        if self.beyond_frames is not None:
+            seen &= k < (block_of_q + 1) * block_frames + self.beyond_frames
         if self.ahead_frames is not None:
             seen &= k <= q + self.ahead_frames
         if self.behind_frames is not None:
@@ -60,15 +64,18 @@ class Visibility:
         return max(min(limits, default=0), 0)
 
     def spill_frames(self, block_frames: int) -> int:
-        """How far beyond the end of its block a frame may look; raises ValueError if unlimited."""
-        limits = [
-            limit
-            for limit in (
-                self.ahead_frames,
-                None if self.ahead_blocks is None else self.ahead_blocks * block_frames,
-            )
-            if limit is not None
-        ]
+        """How many frames at the end of the past see into the next block.
+
+        A stream feeds them again, because they were made without what they see there. Raises
+        ValueError where a frame may see the whole future.
+        """
+        limits = []
+        if self.ahead_frames is not None:
+            limits.append(self.ahead_frames)
+        if self.ahead_blocks is not None:
+            limits.append(self.ahead_blocks * block_frames)
+        if self.beyond_frames is not None:  # each frame of a block sees as far as its last one
+            limits.append(-(-self.beyond_frames // block_frames) * block_frames)
         if not limits:
             raise ValueError("a frame that may see the whole future cannot be streamed")
         return min(limits)

@@ -6,6 +6,7 @@ from afgen.generator.config import (
     CAUSAL_IN_BLOCK,
     EVERYTHING,
     FRAME_CAUSAL,
+    MASKS,
     NEARBY,
     NEARBY_IN_BLOCK,
     paper_equation,
@@ -39,6 +40,19 @@ def test_equation_of_the_paper_looks_ahead_in_blocks() -> None:
     assert seen[0, 19]
     assert not seen[0, 20]
     assert torch.equal(seen[0], seen[9])
+
+
+def test_figure_of_the_paper_looks_from_the_whole_block_at_the_next_two_frames() -> None:
+    seen = table(MASKS["paper-figure"])
+    for frame in (10, 19):
+        assert seen[frame].nonzero().flatten().tolist() == list(range(22))
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_stream_feeds_again_exactly_the_frames_that_see_into_the_next_block(name: str) -> None:
+    past = torch.arange(-40, 0)
+    seeing = MASKS[name].table(past, torch.arange(1), 10)[:, 0]
+    assert int(seeing.sum()) == MASKS[name].spill_frames(10)
 
 
 def test_conditions_are_seen_two_frames_around_but_not_beyond_the_block() -> None:
