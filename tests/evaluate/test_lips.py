@@ -77,6 +77,21 @@ def test_every_clip_is_scored_and_the_mean_is_theirs(
     assert scores[-1].correlation == pytest.approx(mean)
 
 
+def test_the_silence_that_clips_share_counts_over_all_frames_only(
+    sampler: MotionSampler, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(2)
+    seconds = np.arange(3 * 16000) / 16000
+    for name in ("one", "two"):
+        speaks_S = (seconds > 1) & (seconds < 2.5)
+        voice_S = speaks_S * np.sum([np.sin(2 * np.pi * k * 140 * seconds) for k in range(1, 9)], 0)
+        open_T = np.where(speaks_S[::640], 0.3 + 0.1 * rng.normal(size=75), 0.0)
+        np.savez(tmp_path / name, audio=(0.05 * voice_S).astype(np.float32), mouth_open=open_T)
+    score = measure_lips(sampler, tmp_path, draws=1)[-1]
+    assert score.other_mouths > 0.6
+    assert score.speech_other_mouths < score.other_mouths - 0.2
+
+
 def test_a_folder_without_clips_is_refused(sampler: MotionSampler, tmp_path: Path) -> None:
     with pytest.raises(FileMissingError):
         measure_lips(sampler, tmp_path)
