@@ -13,7 +13,7 @@ from afgen.media.decode import decode_video
 from afgen.media.encode import SoundFile, VideoWriter
 from afgen.media.images import load_portrait
 from afgen.media.probe import probe
-from afgen.presets import preset_named
+from afgen.presets import load_models
 from afgen.render.framing import framing_for
 from afgen.render.output import check_output
 from afgen.render.progress import Listener, Progress, silent
@@ -29,6 +29,7 @@ def drive(
     output: Path,
     *,
     preset: str = "portrait",
+    device: str = "auto",
     size: int = 512,
     full_frame: bool = False,
     force: bool = False,
@@ -36,14 +37,14 @@ def drive(
 ) -> None:
     """Write an mp4 of the portrait moved by the first face seen in `video`, with its sound.
 
-    Raises InputError and OutputError and their kinds.
+    Raises InputError, OutputError, WeightsError and their kinds.
     """
     check_output(output, force=force, inputs=(portrait_file, video))
     portrait = load_portrait(portrait_file)
     info = probe(video)
     info.require_video()
     framing = framing_for(portrait, size, full_frame=full_frame)
-    autoencoder = preset_named(preset).autoencoder(framing.crop_size)
+    autoencoder = load_models(preset, device).autoencoder(framing.crop_size)
     identity = autoencoder.identify(portrait)
     with threadpool_limits(1, "blas"), VideoWriter(output, size=framing.size) as writer:
         for image_HWC in reenact(autoencoder, identity, decode_video(video, info=info)):

@@ -48,7 +48,7 @@ class _Stage:
         settings, models = self.settings, self.models
         blocks = generate(
             models.sampler(settings.nfe, settings.guidance_audio, settings.guidance_user),
-            models.features,
+            models.features[settings.audio_mode],
             self.conversation,
             self.autoencoder.reference_motion(self.identity),
             seed=settings.seed,

@@ -13,6 +13,9 @@ from afgen.tracks.roles import AvatarSide
 
 Layout = Literal["avatar", "side-by-side"]
 Sound = Literal["both", "avatar", "none"]
+Only = Literal["talking", "listening"]
+Device = Literal["auto", "cpu", "cuda"]
+AudioMode = Literal["streaming", "whole"]
 
 
 def _absolute(path: Path) -> Path:
@@ -73,6 +76,7 @@ class RenderSettings(_Strict):
     """How to render. Strengths are factors, 1 is as generated and 0 none."""
 
     preset: str = "portrait"
+    device: Device = "auto"
     layout: Layout = "avatar"
     sound: Sound = "both"
     size: int = Field(512, ge=128, le=1024, multiple_of=2, description="pixels of the square")
@@ -81,6 +85,10 @@ class RenderSettings(_Strict):
     nfe: int = Field(10, ge=3, le=100, description="network evaluations a block")
     guidance_audio: float = Field(2.0, ge=0, le=10)
     guidance_user: float = Field(1.0, ge=0, le=10)
+    first_window: Literal[10, 50] = 10  # frames drawn at once at the start
+    anchor: float = Field(0.0, ge=0, le=1, description="pull towards the portrait's own motion")
+    only: Only | None = None  # talking: nothing of the user counts; listening: no own voice
+    audio_mode: AudioMode = "streaming"
     head: float = Field(1.0, ge=0, le=2)
     expression: float = Field(1.0, ge=0, le=2)
     blink: float = Field(1.0, ge=0, le=2)

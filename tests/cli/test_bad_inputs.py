@@ -356,7 +356,8 @@ def test_weights_that_are_not_there(
     afgen: Afgen, inputs: Inputs, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("afgen.render.job.load_models", presets.load_models)
-    gone = replace(presets.PRESETS["portrait"], weights="portrait/gone.safetensors")
+    whole = presets.PRESETS["portrait"]
+    gone = replace(whole, weights=replace(whole.weights, path="portrait/gone.safetensors"))
     monkeypatch.setitem(presets.PRESETS, "portrait", gone)
     with unchanged(place):
         outcome = afgen("render", *inputs.good, "-o", place / "out.mp4")

@@ -38,7 +38,8 @@ def remembering(size: int | None) -> Remembering:
 def untrained_models() -> Models:
     torch.manual_seed(0)
     generator = MotionGenerator(portrait_size(width=32, depth=1, heads=2)).eval()
-    return Models(remembering, generator, LogMelFeatures(), {"generator": "untrained"}, "none")
+    features = {"streaming": LogMelFeatures()}
+    return Models(remembering, generator, features, {"generator": "untrained"}, "none")
 
 
 def voice(seconds: float, pitch_hz: float) -> np.ndarray:
