@@ -24,6 +24,6 @@ def _extension_stand_in() -> ModuleType:
 if torch.version.cuda is None:
     sys.modules.setdefault("torchaudio._extension", _extension_stand_in())
 
-from torchaudio import functional, transforms  # noqa: E402 (after the stand-in)
+from torchaudio import functional, models, transforms  # noqa: E402 (after the stand-in)
 
-__all__ = ["functional", "transforms"]
+__all__ = ["functional", "models", "transforms"]
