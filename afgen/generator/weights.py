@@ -8,7 +8,7 @@ import torch
 
 from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint, save_checkpoint
 from afgen.errors import WeightsMismatchError
-from afgen.generator.config import GeneratorConfig
+from afgen.generator.config import GeneratorConfig, with_first_window
 from afgen.generator.model import MotionGenerator
 from afgen.nn.layout import lay_out_for_sampling
 
@@ -38,11 +38,53 @@ def load_generator(path: Path, *, sha256: str | None = None) -> tuple[MotionGene
     return generator_from(checkpoint), checkpoint
 
 
-def generator_from(checkpoint: Checkpoint) -> MotionGenerator:
-    """The model a checkpoint holds, ready to sample from. Raises WeightsMismatchError."""
+def generator_from(
+    checkpoint: Checkpoint,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    first_frames: int | None = None,
+) -> MotionGenerator:
+    """The model a checkpoint holds, ready to sample from on `device`.
+
+    Linear layers compute in `dtype`; all else stays float32. `first_frames` is another length of
+    the first window, as `with_first_window`. Raises WeightsMismatchError, and SetupError for a
+    type that the processor lacks.
+    """
     if "generator" not in checkpoint.config:
         raise WeightsMismatchError("these weights are not a generator's")
-    model = MotionGenerator(config_from(GeneratorConfig, checkpoint.config["generator"]))
-    fill(model, checkpoint.tensors)
-    lay_out_for_sampling(model)
-    return model.eval().requires_grad_(False)
+    config = config_from(GeneratorConfig, checkpoint.config["generator"])
+    if first_frames is not None:
+        config = with_first_window(config, first_frames)
+    with torch.device("meta"):
+        model = MotionGenerator(config)
+    fill(model.to_empty(device="cpu"), checkpoint.tensors)
+    return ready_to_sample(model, device=device, dtype=dtype)
+
+
+def untrained_generator(
+    config: GeneratorConfig,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+) -> MotionGenerator:
+    """A generator with random weights everywhere, to measure speed with: it depends on none."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.device("meta"):
+        model = MotionGenerator(config)
+    model.to_empty(device="cpu")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            scale = parameter.shape[-1] ** -0.5 if parameter.ndim > 1 else 0.02
+            parameter.normal_(std=scale, generator=generator)
+    return ready_to_sample(model, device=device, dtype=dtype)
+
+
+def ready_to_sample(
+    model: MotionGenerator, *, device: torch.device | str, dtype: torch.dtype
+) -> MotionGenerator:
+    """The model on its device, laid out and frozen; it can be trained no more."""
+    model = model.eval().requires_grad_(False).to(device)
+    lay_out_for_sampling(model, dtype)
+    return model
