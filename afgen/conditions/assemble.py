@@ -4,12 +4,12 @@ Shape letters: S samples, T frames, A audio features, D motion.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from afgen.clock import BLOCK_FRAMES
+from afgen.clock import BLOCK_FRAMES, SAMPLES_PER_FRAME
 from afgen.conditions.features import AudioFeatures
 from afgen.signals import Conditions, Conversation, Floats, Track
 
@@ -36,6 +36,11 @@ def assemble(
     To begin later than at 0 gives the same blocks as skipping the earlier ones. All blocks have
     whole windows of rows; beyond the end of the conversation its last row is repeated.
     """
+    conversation = replace(
+        conversation,
+        avatar=_lengthened(conversation.avatar, conversation.frames),
+        user=_lengthened(conversation.user, conversation.frames),
+    )
     state = AssemblyState(start_frame)
     while state.frame < conversation.frames:
         frames = block_frames if state.frame else first_frames
@@ -62,6 +67,14 @@ def next_block(
         user_motion_TD=_filled(_seen_motion(conversation.user, start, wanted), frames),
     )
     return conditions, AssemblyState(start + wanted, avatar, user)
+
+
+def _lengthened(track: Track, frames: int) -> Track:
+    """The track with silence after a voice that does not reach into the last frame."""
+    missing = 0 if track.audio_S is None else frames * SAMPLES_PER_FRAME - len(track.audio_S)
+    if track.audio_S is None or missing < SAMPLES_PER_FRAME:
+        return track
+    return replace(track, audio_S=np.pad(track.audio_S, (0, missing)))
 
 
 def _voice(

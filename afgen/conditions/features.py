@@ -33,8 +33,10 @@ class AudioFeatures(Protocol):
     ) -> tuple[Floats, Any]:
         """Rows (T, A) of `frames` frames from `start_frame` on, and the state after them.
 
-        `audio_S` is the whole voice from its beginning, of which nothing is read that lies more
-        than `look_ahead_frames` beyond the last block asked for; after its end there is silence.
+        `audio_S` is the whole voice from its beginning; it reaches into the last frame asked for.
+        Nothing of it is read that lies more than `look_ahead_frames` beyond the last block asked
+        for. What the voice lacks of a frame is silence.
+
         `state` is what the call for the frames before returned. None is always allowed and gives
         the same rows; the extractor then goes back in the voice as far as it has to.
         """

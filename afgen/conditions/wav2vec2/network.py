@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn import functional as F  # noqa: N812 (the name everybody reads)
 
 from afgen.checkpoint import fill
 from afgen.conditions.torchaudio_pure import models
@@ -27,6 +27,8 @@ from afgen.conditions.wav2vec2.config import (
 from afgen.conditions.wav2vec2.moments import Moments
 from afgen.signals import Samples, to_sound
 
+_FIRST: Final = "feature_extractor.conv_layers.0."
+_FIRST_PARTS: Final = ("conv.weight", "layer_norm.weight", "layer_norm.bias")
 _PIECE: Final = 500  # outputs of the convolutions made at a time: the first is 33 MB then
 
 
@@ -78,10 +80,9 @@ class Wav2Vec2Network:
         self._device = torch.device(device)
         self._convolutions: Any = model.get_submodule("feature_extractor.conv_layers")
         self._encoder: Any = model.get_submodule("encoder")
-        first = self._convolutions[0]
-        self._weight_CK = first.conv.weight.squeeze(1).double().cpu().numpy()
-        self._gain_C = first.layer_norm.weight.double().cpu().numpy()
-        self._bias_C = first.layer_norm.bias.double().cpu().numpy()
+        first = {name: tensors[_FIRST + name].double().cpu().numpy() for name in _FIRST_PARTS}
+        self._weight_CK = first["conv.weight"][:, 0]
+        self._gain_C, self._bias_C = first["layer_norm.weight"], first["layer_norm.bias"]
 
     @torch.inference_mode()
     def convolve(self, audio_S: Samples, start: int, end: int, moments: Moments) -> Tensor:
@@ -102,10 +103,8 @@ class Wav2Vec2Network:
         return torch.cat(pieces)
 
     def _convolved(self, sound_S: Tensor, first_C1K: Tensor, shift_C: Tensor) -> Tensor:
-        x_1CL = functional.conv1d(
-            sound_S.to(self._device)[None, None], first_C1K, shift_C, STRIDES[0]
-        )
-        x_1CL = functional.gelu(x_1CL)
+        sound_11S = sound_S.to(self._device)[None, None]
+        x_1CL: Tensor = F.gelu(F.conv1d(sound_11S, first_C1K, shift_C, STRIDES[0]))
         for layer in self._convolutions[1:]:
             x_1CL, _ = layer(x_1CL, None)
         return x_1CL[0].T
