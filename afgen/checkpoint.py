@@ -56,7 +56,10 @@ def save_checkpoint(
         for name, tensor in tensors.items()
     }
     partial = path.with_name(path.name + ".partial")
+    partial.touch()
+    mode = partial.stat().st_mode  # a new file's; safetensors makes one that only its owner reads
     safetensors.torch.save_file(stored, partial, {HEADER: json.dumps(header, sort_keys=True)})
+    partial.chmod(mode)
     partial.replace(path)
     return _sha256(path)
 
@@ -76,11 +79,30 @@ def load_checkpoint(path: Path, *, sha256: str | None = None) -> Checkpoint:
         )
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
+            config, provenance = _header(file)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return Checkpoint(tensors, header["config"], header["provenance"], found)
+            return Checkpoint(tensors, config, provenance, found)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise WeightsDamagedError(f"{path.name} is not a checkpoint of afgen: {error}") from error
+
+
+def load_header(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Configuration and provenance of a checkpoint, without its weights.
+
+    Raises WeightsMissingError or WeightsDamagedError.
+    """
+    if not path.is_file():
+        raise WeightsMissingError(f"there are no weights at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            return _header(file)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise WeightsDamagedError(f"{path.name} is not a checkpoint of afgen: {error}") from error
+
+
+def _header(file: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    header = json.loads((file.metadata() or {})[HEADER])
+    return header["config"], header["provenance"]
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,292 @@
+"""Public checkpoints into a set of ours: read without running code, checked, renamed, written.
+
+What comes out depends on the given files alone, so the same checkpoint always gives the same bytes;
+the date and the version of the program stand beside them in the set's record.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from afgen.autoencoder.lia.released import AVATAR_FORCING as AUTOENCODER
+from afgen.autoencoder.lia.released import from_released as autoencoder_from_released
+from afgen.checkpoint import load_header, save_checkpoint
+from afgen.conditions.wav2vec2.hugging_face import WEIGHTS as HUGGING_FACE_WEIGHTS
+from afgen.conditions.wav2vec2.hugging_face import convert_wav2vec2
+from afgen.errors import OptionError, OutputUnwritableError, WeightsMismatchError
+from afgen.generator.released import PREFIXES as GENERATOR
+from afgen.generator.released import from_released as generator_from_released
+from afgen.generator.released import mask_agrees
+from afgen.media.files import sha256_of
+from afgen.weights import licences, store
+from afgen.weights.licences import Licence
+from afgen.weights.reading import read_weights, require_finite
+from afgen.weights.store import Installed, Origin
+
+NOISE_AT_1000: Final = "time 1000 is noise, 0 is motion"
+NOISE_AT_0: Final = "time 0 is noise, 1 is motion, in FLOAT's own generator (not imported)"
+MASK: Final = "frame-causal, 2 frames of look-ahead"
+_PARTS_OF_ALL: Final = (  # how the entries of one part or another of these systems begin
+    "motion_autoencoder.",
+    "flow_transformer.",
+    "audio_encoder.",
+    "emotion_encoder.",
+    "fmt.",
+)
+_STEPS: Final = ("reading", "checking", "writing")
+
+Tell = Callable[[str, int, int], None]  # stage, steps done, steps in all
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file or folder of the user's, and where it was fetched from."""
+
+    path: Path
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """What cannot be seen from the weights. `heads`: attention heads of the generator."""
+
+    heads: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """A part in our names, and what is to be remembered of it."""
+
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    time_direction: str | None = None
+    mask: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+Convert = Callable[[Path, ImportOptions], Converted]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one kind of public checkpoint becomes a set."""
+
+    name: str
+    licence: Licence
+    parts: Mapping[str, Convert]
+
+
+def import_set(
+    kind: str,
+    given: Mapping[str, Given],
+    *,
+    options: ImportOptions | None = None,
+    tell: Tell = lambda stage, done, total: None,
+) -> Installed:
+    """Make or complete the set of this kind; parts that are not given stay as they are.
+
+    The set changes when all parts are well, and at once. Raises OptionError, InputError for files
+    that cannot be opened, WeightsError of one kind or another for what is in them, OutputError.
+    """
+    recipe = recipe_of(kind)
+    if not given or not given.keys() <= recipe.parts.keys():
+        raise OptionError(
+            f"nothing to import for {kind}.", hint=f"It has the parts: {', '.join(recipe.parts)}."
+        )
+    before = store.look_up(recipe.name)
+    with store.replacing(recipe.name) as fresh:
+        made = {
+            part: _import_part(recipe, part, file, fresh, options or ImportOptions(), tell)
+            for part, file in given.items()
+        }
+        kept = {} if before is None else {p: before for p in before.sha256 if p not in given}
+        for part, known in kept.items():
+            store.keep_part(known, part, fresh)
+            made[part] = (known.sha256[part], known.source[part])
+        headers = {part: load_header(fresh / f"{part}.safetensors") for part in made}
+        _require_fit({part: config for part, (config, _) in headers.items()})
+        told = [provenance for _, provenance in headers.values()]
+        store.write_record(_record(kind, recipe, fresh, made, told), fresh)
+    return _there(recipe.name)
+
+
+def _there(name: str) -> Installed:
+    known = store.look_up(name)
+    if known is None:
+        raise OutputUnwritableError(f"{store.store_folder() / name} vanished.")
+    return known
+
+
+def recipe_of(kind: str) -> Recipe:
+    """Raises OptionError for a kind that is not in the list."""
+    if kind not in RECIPES:
+        raise OptionError(
+            f"there is no kind of checkpoint {kind!r}.", hint=f"Known: {', '.join(RECIPES)}."
+        )
+    return RECIPES[kind]
+
+
+def _import_part(
+    recipe: Recipe, part: str, file: Given, fresh: Path, options: ImportOptions, tell: Tell
+) -> tuple[str, Origin]:
+    """Write one part; its hash and where it comes from."""
+    tell(f"{part}: {_STEPS[0]}", 0, len(_STEPS))
+    origin = _origin(file)
+    tell(f"{part}: {_STEPS[1]}", 1, len(_STEPS))
+    converted = recipe.parts[part](file.path, options)
+    require_finite(converted.tensors, where=file.path.name)
+    tell(f"{part}: {_STEPS[2]}", 2, len(_STEPS))
+    provenance = {
+        "source": origin.model_dump(),
+        "licence": recipe.licence.name,
+        "notice": recipe.licence.notice,
+        "time_direction": converted.time_direction,
+        "mask": converted.mask,
+        "remarks": list(converted.remarks),
+    }
+    sha256 = save_checkpoint(
+        fresh / f"{part}.safetensors",
+        converted.tensors,
+        config=converted.config,
+        provenance=provenance,
+        dtype=torch.float32,
+    )
+    tell(part, len(_STEPS), len(_STEPS))
+    return sha256, origin
+
+
+def _record(
+    kind: str,
+    recipe: Recipe,
+    folder: Path,
+    made: Mapping[str, tuple[str, Origin]],
+    told: list[dict[str, Any]],
+) -> Installed:
+    def first(key: str) -> str | None:
+        return next((each[key] for each in told if each[key]), None)
+
+    return Installed(
+        folder=folder,
+        name=recipe.name,
+        kind=kind,
+        sha256={part: sha256 for part, (sha256, _) in made.items()},
+        source={part: origin for part, (_, origin) in made.items()},
+        licence=recipe.licence.name,
+        licence_url=recipe.licence.url,
+        notice=recipe.licence.notice,
+        imported_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool=f"afgen {version('afgen')}",
+        time_direction=first("time_direction"),
+        mask=first("mask"),
+        remarks=tuple(remark for each in told for remark in each["remarks"]),
+    )
+
+
+def _origin(file: Given) -> Origin:
+    path = file.path.absolute()
+    inside = [path / name for name in HUGGING_FACE_WEIGHTS if (path / name).is_file()]
+    weights = inside[0] if inside else path
+    return Origin(
+        file=f"{path.name}/{weights.name}" if inside else path.name,
+        sha256=sha256_of(weights),
+        size_bytes=weights.stat().st_size,
+        url=file.url,
+    )
+
+
+def _require_fit(configs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Parts that are there must speak of the same motion and the same audio features."""
+    generator = configs.get("generator", {}).get("generator")
+    autoencoder = configs.get("autoencoder", {}).get("autoencoder")
+    audio = configs.get("wav2vec2", {}).get("wav2vec2")
+    if generator and autoencoder and generator["motion_dim"] != autoencoder["latent_dim"]:
+        raise WeightsMismatchError(
+            f"the generator makes motion of {generator['motion_dim']} numbers and the autoencoder "
+            f"has {autoencoder['latent_dim']}.",
+            hint="Give the two files that were published together.",
+        )
+    if generator and audio:
+        heard = audio["layers"] * audio["width"]
+        if generator["audio_dim"] != heard:
+            raise WeightsMismatchError(
+                f"the generator expects {generator['audio_dim']} audio features and the wav2vec2 "
+                f"folder gives {heard}.",
+                hint="Give the folder of wav2vec2-base-960h.",
+            )
+
+
+def _autoencoder(prefix: str, entry: str | None, time_direction: str | None) -> Convert:
+    def convert(path: Path, options: ImportOptions) -> Converted:
+        weights, remarks = _own(read_weights(path, entry=entry), path, (prefix,))
+        config, tensors = autoencoder_from_released(weights, prefix=prefix)
+        return Converted(
+            tensors=tensors,
+            config={"autoencoder": config.as_dict()},
+            time_direction=time_direction,
+            remarks=remarks,
+        )
+
+    return convert
+
+
+def _generator(path: Path, options: ImportOptions) -> Converted:
+    weights, remarks = _own(read_weights(path), path, GENERATOR)
+    config, tensors = generator_from_released(weights, heads=options.heads)
+    agrees = mask_agrees(weights)
+    if agrees is False:
+        remarks += (f"{path.name} has another mask in it, which the released code does not read",)
+    return Converted(
+        tensors=tensors,
+        config={"generator": config.as_dict(), "features": {"kind": "wav2vec2"}},
+        time_direction=NOISE_AT_1000,
+        mask=MASK + ("" if agrees is None else "; also stated by the file" * agrees),
+        remarks=remarks,
+    )
+
+
+def _wav2vec2(path: Path, options: ImportOptions) -> Converted:
+    config, tensors = convert_wav2vec2(path, read_weights)
+    return Converted(tensors=tensors, config={"wav2vec2": dataclasses.asdict(config)})
+
+
+def _own(
+    weights: Mapping[str, Tensor], path: Path, prefixes: tuple[str, ...]
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Entries without those of other parts of the same systems, and a remark on what was left."""
+    own = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name.startswith(prefixes) or not name.startswith(_PARTS_OF_ALL)
+    }
+    if not any(name.startswith(prefixes) for name in own):
+        raise WeightsMismatchError(
+            f"{path.name} has no entry {prefixes[-1]}*; its first one is {next(iter(weights))!r}.",
+            hint="This is another checkpoint than the one that was asked for.",
+        )
+    left = sorted({name.partition(".")[0] for name in weights.keys() - own.keys()})
+    remark = f"{len(weights) - len(own)} entries of other parts were left ({', '.join(left)})"
+    return own, (remark,) if left else ()
+
+
+RECIPES: Final[Mapping[str, Recipe]] = {
+    "avatar-forcing": Recipe(
+        "avatar-forcing",
+        licences.AVATAR_FORCING,
+        {
+            "autoencoder": _autoencoder(AUTOENCODER, None, None),
+            "generator": _generator,
+            "wav2vec2": _wav2vec2,
+        },
+    ),
+    "lia": Recipe("lia-vox", licences.LIA, {"autoencoder": _autoencoder("", "gen", None)}),
+    "float-autoencoder": Recipe(
+        "float", licences.FLOAT, {"autoencoder": _autoencoder(AUTOENCODER, None, NOISE_AT_0)}
+    ),
+}
