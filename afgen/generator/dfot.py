@@ -95,22 +95,28 @@ class DFoT(nn.Module):
             fresh = tuple(kv.after(cross_cache.layer(i)) for i, kv in enumerate(fresh))
         return Surroundings(motion, cross, past, tuple(cross.rotated(kv) for kv in fresh))
 
+    def told(self, time: Tensor) -> Tensor:
+        """All that a flow time does to the layers: (...,), 1 at noise and 0 at rest, to (..., 8 C).
+
+        The same for every frame of that time, so a sampler asks once for all its times.
+        """
+        embedded = self.time(time)
+        return torch.cat((self.modulation(embedded), self.final_modulation(embedded)), dim=-1)
+
     def forward(
-        self, noisy_BTD: Tensor, time_BT: Tensor, reference_BD: Tensor, around: Surroundings
+        self, noisy_BTD: Tensor, told_BTX: Tensor, reference_BD: Tensor, around: Surroundings
     ) -> tuple[Tensor, tuple[KeyValues, ...]]:
         """Velocity n - m (B, T, D), and each layer's keys and values of these frames.
 
-        `time_BT` is 1 at noise, 0 at clean motion; (1, T) serves all rows, (1, 1) all frames too.
+        `told_BTX` is `told` of the frames' times; (T, X) serves all rows, (1, X) all frames too.
         """
         reference_BTD = reference_BD[:, None].expand_as(noisy_BTD)
         x_BTC = self.embed(torch.cat((noisy_BTD, reference_BTD), dim=-1))
-        time_BTC = self.time(time_BT)
-        modulation = self.modulation(time_BTC)
+        *modulation, shift, scale = told_BTX.chunk(self.modulation.parts + 2, dim=-1)
         remembered = []
         for layer, block in enumerate(self._blocks()):
-            x_BTC, fresh = block(x_BTC, modulation, around, layer)
+            x_BTC, fresh = block(x_BTC, tuple(modulation), around, layer)
             remembered.append(fresh)
-        shift, scale = self.final_modulation(time_BTC)
         return self.final(modulate(x_BTC, shift, scale)), tuple(remembered)
 
     def _blocks(self) -> list[Block]:

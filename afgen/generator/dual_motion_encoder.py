@@ -20,7 +20,8 @@ class ConditionTensors:
     """Both people's signals for T frames; `present_B3` says which a row really has.
 
     The columns of `present_B3` (1 or 0) are avatar audio, user audio, user motion. What is absent
-    enters the model as zeros, which is also what training drops (paper section 3.4).
+    enters the model as zeros, which is also what training drops (paper section 3.4). There may be
+    fewer rows of signals than of `present_B3`: then each serves as many in turn (guidance).
     """
 
     avatar_audio_BTA: Tensor
@@ -80,9 +81,9 @@ class DualMotionEncoder(nn.Module):
     ) -> tuple[Tensor, tuple[KeyValues, KeyValues]]:
         """Condition (B, T, C), and the keys and values of both attentions to remember."""
         avatar_here, user_here, moving = conditions.present_B3[:, :, None, None].unbind(1)
-        avatar_BTE = self.audio(conditions.avatar_audio_BTA) * avatar_here
-        sound_BTE = self.audio(conditions.user_audio_BTA) * user_here
-        motion_BTE = self.motion(conditions.user_motion_BTD * moving)
+        avatar_BTE = _spread(self.audio(conditions.avatar_audio_BTA), avatar_here)
+        sound_BTE = _spread(self.audio(conditions.user_audio_BTA), user_here)
+        motion_BTE = self.motion(_spread(conditions.user_motion_BTD, moving))
         heard = self.user_attention.look_up(sound_BTE)
         user_BTE = self._ask(
             self.user_attention, motion_BTE, heard, window=window, cache=cache, layer=0
@@ -108,3 +109,8 @@ class DualMotionEncoder(nn.Module):
         seen = fresh if cache is None else fresh.after(cache.layer(layer))
         out: Tensor = attention(query_BTE, window.rotated(seen), window.mask, window.turns)
         return out
+
+
+def _spread(signal: Tensor, here_B11: Tensor) -> Tensor:
+    """Rows of a signal for all rows that share it, zero where it is not to be heard."""
+    return signal.repeat_interleave(len(here_B11) // len(signal), dim=0) * here_B11

@@ -8,7 +8,6 @@ Shape letters: R recordings, G guidance rows of each, F frames fed, D motion.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from afgen.generator.solver import Velocity
@@ -44,17 +43,16 @@ class Guidance:
 PAPER_GUIDANCE = Guidance()
 
 
-def guided(velocity: Velocity, rows: tuple[GuidanceRow, ...]) -> Velocity:
-    """The weighted sum of `velocity` over the guidance rows.
+def guided(velocity: Velocity, weight_G: Tensor) -> Velocity:
+    """The sum of `velocity` over the guidance rows, weighted.
 
     `velocity` takes (R x G, F, D), the guidance rows of a recording side by side; the result takes
     and gives (R, F, D).
     """
 
-    def combined(x_RFD: Tensor, time_F: Tensor) -> Tensor:
-        weight_G = torch.tensor([row.weight for row in rows], dtype=x_RFD.dtype)
-        velocity_BFD = velocity(x_RFD.repeat_interleave(len(rows), dim=0), time_F)
-        velocity_RGFD = velocity_BFD.view(len(x_RFD), len(rows), *x_RFD.shape[1:])
-        return (velocity_RGFD * weight_G.to(x_RFD.device)[:, None, None]).sum(dim=1)
+    def combined(x_RFD: Tensor, told: Tensor) -> Tensor:
+        velocity_BFD = velocity(x_RFD.repeat_interleave(len(weight_G), dim=0), told)
+        velocity_RGFD = velocity_BFD.view(len(x_RFD), len(weight_G), *x_RFD.shape[1:])
+        return (velocity_RGFD * weight_G[:, None, None]).sum(dim=1)
 
     return combined

@@ -61,7 +61,7 @@ class MotionGenerator(nn.Module):
     ) -> Tensor:
         """Velocity (B, T, D) of whole windows that start a stream: training, and checks."""
         around = self.prepare(conditions).around
-        velocity_BTD, _ = self.dfot(noisy_BTD, time_BT, reference_BD, around)
+        velocity_BTD, _ = self.dfot(noisy_BTD, self.dfot.told(time_BT), reference_BD, around)
         return velocity_BTD  # type: ignore[no-any-return]
 
     def prepare(

@@ -9,22 +9,18 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from afgen.generator.flow import Schedule
-
 Velocity = Callable[[Tensor, Tensor], Tensor]
-"""(x_RFD, time_F) -> velocity_RFD, where time_F holds each frame's flow time."""
+"""(x_RFD, told) -> velocity_RFD, where `told` tells each frame's flow time in any form."""
 
 NoiseSource = Callable[[Sequence[int], Sequence[int], int, int], Tensor]
 """(seeds, block numbers, frames, dim) -> noise (R, frames, dim), one seed and block a recording."""
 
 
-def euler(velocity: Velocity, noise_RFD: Tensor, schedule: Schedule) -> Tensor:
-    """x + step v(x, time) along the rows of the schedule, one evaluation each; (R, F, D)."""
+def euler(velocity: Velocity, noise_RFD: Tensor, told_S: Tensor, step_SF: Tensor) -> Tensor:
+    """x + step v(x, told) along the rows of a schedule, one evaluation each; (R, F, D)."""
     x_RFD = noise_RFD
-    device = noise_RFD.device
-    rows = zip(schedule.time_SF.to(device), schedule.step_SF.to(device), strict=True)
-    for time_F, step_F in rows:
-        x_RFD = x_RFD + step_F[:, None] * velocity(x_RFD, time_F)
+    for told, step_F in zip(told_S, step_SF, strict=True):
+        x_RFD = x_RFD + step_F[:, None] * velocity(x_RFD, told)
     return x_RFD
 
 

@@ -26,6 +26,7 @@ class StreamState:
     frame_R            the next frame to generate
     reference_RD       motion of the portrait itself
     last_R2D           the two frames before the next, zeros at the start
+    slow_RD            running mean of the motion, which an anchor holds on to
     memory             what the model remembers, one row per recording and guidance row
     overlap_ROD        the last clean frames, fed again with the next block; often none
     overlap_conditions their conditions
@@ -35,6 +36,7 @@ class StreamState:
     frame_R: Tensor
     reference_RD: Tensor
     last_R2D: Tensor
+    slow_RD: Tensor
     memory: Memory
     overlap_ROD: Tensor
     overlap_conditions: ConditionTensors
@@ -63,6 +65,7 @@ class StreamState:
             seed_R=self.seed_R.index_copy(0, rows, seeds),
             frame_R=self.frame_R.index_fill(0, rows, 0),
             reference_RD=self.reference_RD.index_copy(0, rows, reference_RD),
+            slow_RD=self.slow_RD.index_copy(0, rows, reference_RD),
             memory=self.memory.reset(memory_rows),
         )
 
@@ -94,6 +97,7 @@ def begin(
         frame_R=torch.zeros(rows, dtype=torch.int64),
         reference_RD=reference_RD,
         last_R2D=reference_RD.new_zeros(rows, 2, config.motion_dim),
+        slow_RD=reference_RD,
         memory=model.empty_memory(rows * guidance_rows, device),
         overlap_ROD=torch.zeros(rows, 0, config.motion_dim, device=device),
         overlap_conditions=_no_conditions(config, rows, device),

@@ -4,8 +4,8 @@
 along its schedule without touching the memory, then a single clean pass commits it. Recordings are
 rows; each has its own noise, memory and reference, so a batch gives what its rows would give alone.
 
-Shape letters: R recordings, B = R x guidance rows, O overlap frames, F frames fed (O clean ones,
-then the new ones), D motion, A audio features.
+Shape letters: R recordings, O overlap frames, F frames fed (O clean ones, then the new ones), D
+motion, A audio features, S evaluations, K flow times, G guidance rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from afgen.generator.continuity import AS_DRAWN, Continuity, continued
+from afgen.generator.block import BlockFunction, Given, Recipe, draw_block
+from afgen.generator.continuity import AS_DRAWN, Continuity
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.flow import block_schedule
-from afgen.generator.guidance import PAPER_GUIDANCE, Guidance, GuidanceRow, guided
-from afgen.generator.model import Memory, MotionGenerator, Prepared
-from afgen.generator.solver import NoiseSource, Velocity, block_noise, euler
+from afgen.generator.guidance import PAPER_GUIDANCE, Guidance
+from afgen.generator.model import MotionGenerator
+from afgen.generator.solver import NoiseSource, block_noise
 from afgen.generator.state import StreamState, begin
-from afgen.nn.cache import KeyValues
 from afgen.signals import Conditions, Floats, MotionBlock
 
 
@@ -34,6 +34,8 @@ class MotionSampler:
     `context_noise` is the flow time at which generated motion is remembered, with that much noise
     in it: a model that knows its past to be inexact does not take its own errors for a style, and
     long streams stay steady (Chen et al., "Diffusion Forcing", NeurIPS 2024). 0 is the paper.
+    `anchor` is how far, with each block, motion that keeps off the reference is pulled towards it
+    (see `anchor.py`); 0 is the paper, too. `draw` is `draw_block` in any form that gives the same.
     """
 
     model: MotionGenerator
@@ -42,6 +44,8 @@ class MotionSampler:
     noise: NoiseSource = block_noise
     continuity: Continuity = AS_DRAWN
     context_noise: float = 0.0
+    anchor: float = 0.0
+    draw: BlockFunction = draw_block
 
     def begin(self, reference_motion_RD: Floats, seeds: Sequence[int]) -> StreamState:
         """The state before the first frame of R recordings."""
@@ -75,63 +79,65 @@ class MotionSampler:
         if state.guidance_rows != len(rows):
             raise ValueError(f"state has {state.guidance_rows} guidance rows, not {len(rows)}")
         fed = conditions.after(state.overlap_conditions)
-        overlap = state.overlap_ROD.shape[1]
-        prepared = self.model.prepare(
-            _for_guidance(fed, rows), state.memory, phase=-overlap % self.model.config.block_frames
-        )
-        velocity = _velocity_in(self.model, prepared, state.reference_RD, len(rows))
-        x_RFD = torch.cat((state.overlap_ROD, self._noise(conditions.frames, state)), dim=1)
-        schedule = block_schedule(
-            self.nfe, conditions.frames, clean_frames=overlap, grid=self.model.config.flow_grid
-        )
-        drawn_RFD = euler(guided(velocity, rows), x_RFD, schedule)
-        going_R = (state.frame_R > 0).to(x_RFD.device)
-        motion_RTD = continued(drawn_RFD[:, overlap:], state.last_R2D, going_R, self.continuity)
-        x_RFD = torch.cat((state.overlap_ROD, motion_RTD), dim=1)
-        memory = self._commit(x_RFD, prepared, state)
+        recipe = self._recipe(conditions.frames, state)
+        drawn = self.draw(self.model, recipe, self._given(fed, conditions.frames, state))
+        x_RFD = torch.cat((state.overlap_ROD, drawn.motion_RTD), dim=1)
         keep = self.model.config.overlap_frames
         after = replace(
             state,
             frame_R=state.frame_R + conditions.frames,
-            last_R2D=motion_RTD[:, -2:],
-            memory=memory,
+            last_R2D=drawn.motion_RTD[:, -2:],
+            slow_RD=drawn.slow_RD,
+            memory=drawn.memory,
             overlap_ROD=x_RFD[:, x_RFD.shape[1] - keep :],
             overlap_conditions=fed.narrowed(fed.frames - keep),
         )
-        return motion_RTD, after
+        return drawn.motion_RTD, after
 
-    def _noise(self, frames: int, state: StreamState) -> Tensor:
-        blocks = (state.frame_R // self.model.config.block_frames).tolist()
-        dim = self.model.config.motion_dim
-        noise_RTD = self.noise(state.seed_R.tolist(), blocks, frames, dim)
-        return noise_RTD.to(state.reference_RD.device)
-
-    def _commit(self, clean_RFD: Tensor, prepared: Prepared, state: StreamState) -> Memory:
-        """One pass over the clean frames; those that are complete are remembered."""
-        past_RFD = self._as_remembered(clean_RFD, state)
-        past_BFD = past_RFD.repeat_interleave(state.guidance_rows, dim=0)
-        reference_BD = state.reference_RD.repeat_interleave(state.guidance_rows, dim=0)
-        time_11 = clean_RFD.new_full((1, 1), self.context_noise)
-        _, motion_fresh = self.model.dfot(past_BFD, time_11, reference_BD, prepared.around)
-        complete = clean_RFD.shape[1] - self.model.config.overlap_frames
-
-        def first(fresh: Sequence[KeyValues]) -> list[KeyValues]:
-            return [entry.frames(0, complete) for entry in fresh]
-
-        return Memory(
-            motion=state.memory.motion.append(first(motion_fresh)),
-            cross=state.memory.cross.append(first(prepared.cross_fresh)),
-            dual=state.memory.dual.append(first(prepared.dual_fresh)),
+    def _recipe(self, frames: int, state: StreamState) -> Recipe:
+        """How the next block is drawn; the same for all blocks of a shape."""
+        schedule = block_schedule(
+            self.nfe,
+            frames,
+            clean_frames=state.overlap_ROD.shape[1],
+            grid=self.model.config.flow_grid,
+        )
+        times_K, told_SF = torch.unique(schedule.time_SF, return_inverse=True)
+        if bool((told_SF == told_SF[:, :1]).all()):  # then one modulation serves all frames
+            told_SF = told_SF[:, :1]
+        rows, device = self.guidance.rows(), state.reference_RD.device
+        return Recipe(
+            time_K=torch.cat((times_K, torch.tensor([self.context_noise]))).to(device),
+            told_SF=told_SF.to(device),
+            step_SF=schedule.step_SF.to(device),
+            weight_G=torch.tensor([row.weight for row in rows]).to(device),
+            keeps_G3=torch.tensor([row.keeps for row in rows]).to(state.reference_RD),
+            continuity=self.continuity,
+            anchor=self.anchor,
         )
 
-    def _as_remembered(self, clean_RFD: Tensor, state: StreamState) -> Tensor:
-        """Motion with the noise of the time it is remembered at, of its own for each block."""
-        if not self.context_noise:
-            return clean_RFD
+    def _given(self, fed: ConditionTensors, frames: int, state: StreamState) -> Given:
         blocks = (state.frame_R // self.model.config.block_frames).tolist()
-        numbers = [-1 - block for block in blocks]  # none that a block is drawn from
-        noise_RFD = self.noise(state.seed_R.tolist(), numbers, *clean_RFD.shape[1:])
-        return torch.lerp(clean_RFD, noise_RFD.to(clean_RFD), self.context_noise)
+        past = None
+        if self.context_noise:
+            numbers = [-1 - block for block in blocks]  # none that a block is drawn from
+            past = self._noise(numbers, fed.frames, state)
+        return Given(
+            conditions=fed,
+            memory=state.memory,
+            reference_RD=state.reference_RD,
+            overlap_ROD=state.overlap_ROD,
+            last_R2D=state.last_R2D,
+            going_R=(state.frame_R > 0).to(state.reference_RD.device),
+            slow_RD=state.slow_RD,
+            noise_RTD=self._noise(blocks, frames, state),
+            past_RFD=past,
+        )
+
+    def _noise(self, blocks: list[int], frames: int, state: StreamState) -> Tensor:
+        dim = self.model.config.motion_dim
+        noise_RTD = self.noise(state.seed_R.tolist(), blocks, frames, dim)
+        return noise_RTD.to(state.reference_RD)
 
     def _tensors(self, conditions: Sequence[Conditions], state: StreamState) -> ConditionTensors:
         config = self.model.config
@@ -172,30 +178,3 @@ def stream(
     for block_conditions in conditions:
         (block,), state = sampler.step([block_conditions], state)
         yield block, state
-
-
-def _for_guidance(conditions: ConditionTensors, rows: tuple[GuidanceRow, ...]) -> ConditionTensors:
-    """(R, ...) to (R x G, ...), each guidance row with only the conditions it keeps."""
-    keeps_G3 = torch.tensor([row.keeps for row in rows]).to(conditions.present_B3)
-    present_RG3 = conditions.present_B3[:, None] * keeps_G3
-    return ConditionTensors(
-        conditions.avatar_audio_BTA.repeat_interleave(len(rows), dim=0),
-        conditions.user_audio_BTA.repeat_interleave(len(rows), dim=0),
-        conditions.user_motion_BTD.repeat_interleave(len(rows), dim=0),
-        present_RG3.flatten(0, 1),
-    )
-
-
-def _velocity_in(
-    model: MotionGenerator, prepared: Prepared, reference_RD: Tensor, guidance_rows: int
-) -> Velocity:
-    """The model's velocity for (B, F, D) amid the prepared conditions and past: reads only."""
-    reference_BD = reference_RD.repeat_interleave(guidance_rows, dim=0)
-
-    def velocity(x_BFD: Tensor, time_F: Tensor) -> Tensor:
-        alike = bool((time_F == time_F[0]).all())  # then one modulation serves all frames
-        time_1F = time_F[None, :1] if alike else time_F[None]
-        velocity_BFD, _ = model.dfot(x_BFD, time_1F, reference_BD, prepared.around)
-        return velocity_BFD  # type: ignore[no-any-return]
-
-    return velocity

@@ -44,9 +44,9 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
-        """(..., width) -> parts x (..., width)."""
-        return self.linear(F.silu(condition)).chunk(self.parts, dim=-1)  # type: ignore[no-any-return]
+    def forward(self, condition: Tensor) -> Tensor:
+        """(..., width) -> (..., parts x width), to be cut into its parts along the last axis."""
+        return self.linear(F.silu(condition))  # type: ignore[no-any-return]
 
 
 def modulate(x_BTC: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

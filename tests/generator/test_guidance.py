@@ -15,7 +15,8 @@ def guided_value(guidance: Guidance) -> tuple[float, int]:
         assert len(x_BFD) == len(per_row)
         return per_row[:, None, None] + 0 * x_BFD
 
-    out = guided(velocity, rows)(torch.zeros(2, 10, 3), torch.zeros(10))
+    weight_G = torch.tensor([row.weight for row in rows])
+    out = guided(velocity, weight_G)(torch.zeros(2, 10, 3), torch.zeros(10))
     assert out.shape == (2, 10, 3)
     assert out.unique().numel() == 1
     return float(out[0, 0, 0]), len(rows)

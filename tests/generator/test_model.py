@@ -33,7 +33,7 @@ def chunked(
             prepared = model.prepare(conditions.narrowed(start, start + 10), memory)
             x_BFD = x_BTD[:, start : start + 10]
             velocity, fresh = model.dfot(
-                x_BFD, torch.zeros(1, 10), x_BTD[:, 0] * 0, prepared.around
+                x_BFD, model.dfot.told(torch.zeros(1)), x_BTD[:, 0] * 0, prepared.around
             )
             memory = Memory(
                 memory.motion.append(fresh),

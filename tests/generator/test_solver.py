@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from afgen.generator.flow import Schedule, block_schedule, noised, target_velocity, updates_in
+from afgen.generator.flow import block_schedule, noised, target_velocity, updates_in
 from afgen.generator.solver import block_noise, euler
 
 
@@ -41,7 +41,7 @@ def test_the_true_velocity_leads_from_noise_to_motion_in_any_order() -> None:
         seen.append(time_F)
         return target_velocity(motion, noise)
 
-    made = euler(velocity, noise, Schedule(ragged[:-1], ragged.diff(dim=0)))
+    made = euler(velocity, noise, ragged[:-1], ragged.diff(dim=0))
     torch.testing.assert_close(made, motion, atol=1e-5, rtol=0)
     assert len(seen) == 3
 

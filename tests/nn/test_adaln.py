@@ -12,7 +12,7 @@ def test_sinusoids_start_with_the_fastest_cosine() -> None:
 
 
 def test_a_new_modulation_changes_nothing() -> None:
-    shift, scale, gate = Modulation(16, 3)(TimeEmbedding(16)(torch.rand(2, 5)))
+    shift, scale, gate = Modulation(16, 3)(TimeEmbedding(16)(torch.rand(2, 5))).chunk(3, dim=-1)
     x = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(modulate(x, shift, scale), F.layer_norm(x, (16,), eps=1e-6))
     assert gate.abs().sum() == 0
