@@ -49,6 +49,9 @@ class Models:
         nfe: int,
         guidance_audio: float,
         guidance_user: float,
+        *,
+        first_window: int | None = None,
+        anchor: float = 0.0,
     ) -> MotionSampler:
         """The generator with these sampling settings."""
         return MotionSampler(

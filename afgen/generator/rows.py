@@ -15,6 +15,7 @@ from afgen.generator.state import StreamState
 from afgen.generator.stream import MotionSampler
 from afgen.signals import Conditions, MotionBlock
 
+_ON_CPU = ("seed_R", "frame_R")  # read by the CPU before each block
 _ROW_AXIS = {"keys_LRWHd": 1, "values_LRWHd": 1}  # of all other tensors it is the first
 
 
@@ -56,6 +57,12 @@ def split(state: StreamState) -> list[StreamState]:
     return [_part(state, "", row, state.rows) for row in range(state.rows)]
 
 
+def on_device(state: StreamState, device: torch.device) -> StreamState:
+    """The same state, to go on with on another device. Counters stay on the CPU."""
+    moved: StreamState = _moved(state, "", device)
+    return moved
+
+
 def _window(sampler: MotionSampler, state: StreamState) -> tuple[int, int]:
     """Frames that are new, and clean ones before them, in the next window of a stream."""
     starting = int(state.frame_R[0]) == 0
@@ -87,4 +94,16 @@ def _part(value: Any, name: str, row: int, rows: int) -> Any:
         return replace(value, **parts)
     if isinstance(value, Tensor):
         return value.tensor_split(rows, dim=_ROW_AXIS.get(name, 0))[row]
+    return value
+
+
+def _moved(value: Any, name: str, device: torch.device) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {
+            field.name: _moved(getattr(value, field.name), field.name, device)
+            for field in fields(value)
+        }
+        return replace(value, **parts)
+    if isinstance(value, Tensor) and name not in _ON_CPU:
+        return value.to(device)
     return value

@@ -18,7 +18,7 @@ def ahead(source: Iterator[T], depth: int = 2) -> Generator[T]:
     """The same values in the same order, computed at most `depth` ahead in another thread.
 
     An error of the source is raised here, after the values before it. Closing this iterator stops
-    the source at its next value.
+    the source at its next value, and closes it where it is a generator.
     """
     values: queue.Queue[object] = queue.Queue(depth)
     stop = threading.Event()
@@ -40,6 +40,9 @@ def ahead(source: Iterator[T], depth: int = 2) -> Generator[T]:
             put(_END)
         except BaseException as error:  # handed over, and raised by the consumer
             put(_Raised(error))
+        finally:
+            if isinstance(source, Generator):
+                source.close()
 
     worker = threading.Thread(target=produce, name="ahead", daemon=True)
     worker.start()

@@ -4,7 +4,8 @@
 face on the left, so that one sees what the avatar reacts to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from afgen.errors import OptionError
 from afgen.media.decode import decode_video
 from afgen.signals import Image
 from afgen.tracks.landmarks import Box
+
+Compose = Callable[[Image], Image]  # the avatar's picture to the finished one, frame by frame
 
 HEADROOM = 2.3  # side of the user's square, in face heights: as the avatar's crop
 
@@ -34,9 +37,10 @@ class Alone:
 
     size: tuple[int, int]
 
-    def compose(self, avatar: Iterator[Image], first_frame: int) -> Iterator[Image]:
-        """The same pictures."""
-        return avatar
+    @contextmanager
+    def composing(self, first_frame: int) -> Iterator[Compose]:
+        """Leaves pictures as they are."""
+        yield lambda avatar_HWC: avatar_HWC
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,13 @@ class SideBySide:
         """Width and height of the whole."""
         return 2 * self.avatar_size[0], self.avatar_size[1]
 
-    def compose(self, avatar: Iterator[Image], first_frame: int) -> Iterator[Image]:
-        """Pairs of pictures; after the recording's end the user's last picture stays."""
+    @contextmanager
+    def composing(self, first_frame: int) -> Iterator[Compose]:
+        """Pairs pictures from `first_frame` on; the user's last one stays when no more come."""
+        black = np.zeros((self.avatar_size[1], self.avatar_size[0], 3), np.uint8)
         user = _user_pictures(self.user, self.avatar_size, first_frame)
-        left = np.zeros((self.avatar_size[1], self.avatar_size[0], 3), np.uint8)
-        for right in avatar:
-            left = next(user, left)
-            yield np.hstack([left, right])
+        with closing(_held(user, black)) as left:
+            yield lambda avatar_HWC: np.hstack([next(left), avatar_HWC])
 
 
 Layout = Alone | SideBySide
@@ -76,6 +80,16 @@ def layout_for(name: str, size: tuple[int, int], user: UserView | None) -> Layou
             hint="Leave --layout out, or give a video of the user.",
         )
     return SideBySide(size, user)
+
+
+def _held(pictures: Iterator[Image], none_HWC: Image) -> Generator[Image]:
+    """The pictures, then the last of them without end; `none_HWC` where there are none."""
+    last_HWC = none_HWC
+    for image_HWC in pictures:
+        last_HWC = image_HWC
+        yield last_HWC
+    while True:
+        yield last_HWC
 
 
 def _user_pictures(user: UserView, size: tuple[int, int], first_frame: int) -> Iterator[Image]:

@@ -1,80 +1,86 @@
-"""The second pass up to the pictures: conditions, generator, strengths; block by block."""
+"""The second pass up to motion: conditions and generator, block by block, for rows of recordings.
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+One recording is a batch of one: offline rendering of it and of many is the same loop.
+"""
 
-import torch
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 from afgen.conditions.assemble import assemble
-from afgen.conditions.features import AudioFeatures
-from afgen.errors import OptionError
+from afgen.errors import AfgenError
+from afgen.generator.rows import on_device, step_rows
 from afgen.generator.state import StreamState
-from afgen.generator.stream import MotionSampler, stream
-from afgen.media.files import writing
-from afgen.signals import Conversation, Floats, MotionBlock
+from afgen.generator.stream import MotionSampler
+from afgen.render.kept import keep_state
+from afgen.render.stopwatch import shared_stage
+from afgen.render.take import Take
+from afgen.signals import Conditions, MotionBlock
+
+# What comes of a take: motion, what it failed of, or None at its end.
+Motion = MotionBlock | AfgenError | None
 
 
-def generate(
-    sampler: MotionSampler,
-    features: AudioFeatures,
-    conversation: Conversation,
-    reference_motion_D: Floats,
-    *,
-    seed: int,
-    first_frame: int = 0,
-    state: StreamState | None = None,
-) -> Iterator[tuple[MotionBlock, StreamState]]:
-    """Motion of the avatar from `first_frame` on, a block boundary; with the state after each.
+@dataclass(slots=True)
+class _Row:
+    """One recording of the batch: what comes next, and what is remembered."""
 
-    `state` is the one that an earlier run gave for `first_frame`; None begins. The network runs on
-    one thread: the last bits of its output depend on their number, and a block is so small that
-    threads that wait for each other cost more than they bring beside a busy renderer.
+    take: Take
+    conditions: Iterator[Conditions]
+    state: StreamState
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be generated."""
+        return self.take.dropped.is_set() or int(self.state.frame_R[0]) >= self.take.frames
+
+
+def perform(
+    sampler: MotionSampler, takes: Iterable[Take], rows: int = 1
+) -> Iterator[tuple[Take, Motion]]:
+    """Motion of all takes, up to `rows` of them side by side; a row that ends takes the next one.
+
+    Which takes are together depends on their lengths alone, so a repeated run gives the same bits.
+    A take that fails comes with its error, and nothing more comes of it or of one that is dropped.
     """
-    torch.set_num_threads(1)
-    config = sampler.model.config
+    coming, running = iter(takes), list[_Row]()
+    while True:
+        running += [_begin(sampler, take) for take in islice(coming, rows - len(running))]
+        if not running:
+            return
+        yield from ((row.take, None) for row in running if row.ended)
+        running = [row for row in running if not row.ended]
+        yield from _step(sampler, running)
+
+
+def _begin(sampler: MotionSampler, take: Take) -> _Row:
+    config, settings = sampler.model.config, take.order.settings
     conditions = assemble(
-        conversation,
-        features,
-        start_frame=first_frame,
+        take.played,
+        take.models.features[settings.audio_mode],
+        start_frame=take.first_frame,
         block_frames=config.block_frames,
         first_frames=config.first_frames,
     )
-    for block, after in stream(sampler, conditions, reference_motion_D, seed=seed, state=state):
-        wanted = conversation.frames - block.start_frame
-        yield replace(block, motion_TD=block.motion_TD[:wanted]), after
+    if take.state is not None:
+        return _Row(take, conditions, on_device(take.state, take.models.device))
+    reference_1D = take.autoencoder.reference_motion(take.identity)[None]
+    return _Row(take, conditions, sampler.begin(reference_1D, [settings.seed]))
 
 
-def keep_states(
-    blocks: Iterator[tuple[MotionBlock, StreamState]], folder: Path, every_frames: int
-) -> Iterator[MotionBlock]:
-    """The blocks alone; the state after every `every_frames` frames goes to `folder`."""
-    for block, state in blocks:
-        end = block.start_frame + len(block.motion_TD)
-        if end % every_frames == 0:
-            path = _state_path(folder, end)
-            with writing(path):
-                partial = path.with_suffix(".partial")
-                partial.write_bytes(state.to_bytes())
-                partial.replace(path)
-        yield block
-
-
-def kept_state(folder: Path, frame: int) -> StreamState | None:
-    """The state kept for the frame from which a render goes on; None for its beginning.
-
-    Raises OptionError when it is not there.
-    """
-    if frame == 0:
-        return None
-    path = _state_path(folder, frame)
-    if not path.is_file():
-        raise OptionError(
-            f"{folder} lacks the state of frame {frame}.",
-            hint="Run again without --resume to begin anew.",
-        )
-    return StreamState.from_bytes(path.read_bytes())
-
-
-def _state_path(folder: Path, frame: int) -> Path:
-    return folder / f"{frame:08d}.state"
+def _step(sampler: MotionSampler, running: list[_Row]) -> Iterator[tuple[Take, Motion]]:
+    """The next block of every row."""
+    if not running:
+        return
+    with shared_stage([row.take.watch for row in running], "generation"):
+        conditions = [next(row.conditions) for row in running]
+        made = step_rows(sampler, conditions, [row.state for row in running])
+    for row, (block, state) in zip(running, made, strict=True):
+        row.state = state
+        try:
+            keep_state(row.take.parts, block, state)
+        except AfgenError as error:
+            row.take.dropped.set()
+            yield row.take, error
+        else:
+            yield row.take, block

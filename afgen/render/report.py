@@ -26,12 +26,27 @@ class Report(BaseModel):
     inputs_sha256: dict[str, str]
     weights_sha256: dict[str, str]
     weights_licence: str
+    weights_notice: str = ""
     versions: dict[str, str]
+    computed_on: dict[str, str] = {}
+    rows: int = 1  # recordings generated side by side; more than one changes the last bits
     frames: int
     output_sha256: str
     understanding: dict[str, Any]
     speed: dict[str, float]
     warnings: list[str]
+
+    @property
+    def key(self) -> str:
+        """The fingerprint of the render it tells of, however many rows it was one of."""
+        return fingerprint(
+            self.sources,
+            self.settings,
+            self.inputs_sha256,
+            self.weights_sha256,
+            self.versions,
+            self.computed_on,
+        )
 
     def save(self, path: Path) -> None:
         """Write as indented JSON, whole or not at all. Raises OutputError."""
@@ -66,7 +81,9 @@ def unlike(before: Report, again: Report) -> list[str]:
     if before.output_sha256 == again.output_sha256:
         return []
     known = (("weights of", before.weights_sha256, again.weights_sha256),
-             ("version of", before.versions, again.versions))  # fmt: skip
+             ("version of", before.versions, again.versions),
+             ("machine:", before.computed_on, again.computed_on),
+             ("number of", {"rows": str(before.rows)}, {"rows": str(again.rows)}))  # fmt: skip
     changed = [
         f"another {what} {name}"
         for what, old, new in known

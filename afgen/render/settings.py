@@ -95,6 +95,12 @@ class RenderSettings(_Strict):
     start_s: float = Field(0.0, ge=0)
     end_s: float | None = Field(None, gt=0)
 
+    @property
+    def sampling(self) -> tuple[object, ...]:
+        """What recordings must have in common to be generated together, as rows of one batch."""
+        guidance = (self.guidance_audio, self.guidance_user)
+        return (self.preset, self.device, self.nfe, *guidance, self.first_window, self.anchor)
+
     @model_validator(mode="after")
     def _not_backwards(self) -> Self:
         if self.end_s is not None and self.end_s <= self.start_s:

@@ -4,8 +4,8 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,14 +18,9 @@ class Stopwatch:
         self._began = time.monotonic()
         self.busy_s: defaultdict[str, float] = defaultdict(float)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """Count the time inside the block."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.busy_s[name] += time.monotonic() - began
+        return shared_stage([self], name)
 
     def each(self, name: str, values: Iterator[T]) -> Iterator[T]:
         """The same values, counting the time it takes to make each."""
@@ -41,6 +36,17 @@ class Stopwatch:
     def total_s(self) -> float:
         """Since the beginning."""
         return time.monotonic() - self._began
+
+
+@contextmanager
+def shared_stage(watches: Sequence[Stopwatch], name: str) -> Iterator[None]:
+    """Count the time inside the block, an equal share to each."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        for watch in watches:
+            watch.busy_s[name] += (time.monotonic() - began) / len(watches)
 
 
 def peak_memory_mb() -> float:

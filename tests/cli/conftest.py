@@ -29,7 +29,7 @@ class Outcome:
 Afgen = Callable[..., Outcome]
 
 
-def _untrained(name: str) -> Models:
+def _untrained(name: str, device: str) -> Models:
     presets.preset_named(name)
     return untrained_models()
 
@@ -39,7 +39,7 @@ def afgen(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Outcome]:
     """The command line in this process, on an untrained generator."""
-    monkeypatch.setattr("afgen.render.job.load_models", _untrained)
+    monkeypatch.setattr("afgen.render.take.load_models", _untrained)
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["afgen", *map(str, arguments)])

@@ -355,7 +355,7 @@ def test_something_that_is_no_report(
 def test_weights_that_are_not_there(
     afgen: Afgen, inputs: Inputs, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("afgen.render.job.load_models", presets.load_models)
+    monkeypatch.setattr("afgen.render.take.load_models", presets.load_models)
     whole = presets.PRESETS["portrait"]
     gone = replace(whole, weights=replace(whole.weights, path="portrait/gone.safetensors"))
     monkeypatch.setitem(presets.PRESETS, "portrait", gone)

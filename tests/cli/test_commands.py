@@ -161,9 +161,9 @@ def test_the_doctor_says_how_to_mend_ffmpeg(
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in background
-from afgen.render import job
+from afgen.render import take
 from tests.render.untrained import untrained_models
-job.load_models = lambda name: untrained_models()
+take.load_models = lambda name, device: untrained_models()
 from afgen.cli import main
 sys.argv[0] = "afgen"
 main()
