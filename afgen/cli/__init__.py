@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli import learn, make, measure, setup, terminal
+from afgen.cli import learn, make, measure, setup, terminal, weights
 
 app = typer.Typer(
     name="afgen",
@@ -43,6 +43,7 @@ for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor
     app.command()(command)
 app.add_typer(learn.train, name="train")
 app.add_typer(measure.bench, name="bench")
+app.add_typer(weights.weights, name="weights")
 
 
 def main() -> None:

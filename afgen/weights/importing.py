@@ -47,10 +47,11 @@ Tell = Callable[[str, int, int], None]  # stage, steps done, steps in all
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A file or folder of the user's, and where it was fetched from."""
+    """A file or folder of the user's, where it was fetched from and the hash it should have."""
 
     path: Path
     url: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ def import_set(
         for part, known in kept.items():
             store.keep_part(known, part, fresh)
             made[part] = (known.sha256[part], known.source[part])
+        made = {part: made[part] for part in recipe.parts if part in made}
         headers = {part: load_header(fresh / f"{part}.safetensors") for part in made}
         _require_fit({part: config for part, (config, _) in headers.items()})
         told = [provenance for _, provenance in headers.values()]
@@ -193,9 +195,15 @@ def _origin(file: Given) -> Origin:
     path = file.path.absolute()
     inside = [path / name for name in HUGGING_FACE_WEIGHTS if (path / name).is_file()]
     weights = inside[0] if inside else path
+    found = sha256_of(weights)
+    if file.sha256 is not None and found != file.sha256.lower():
+        raise WeightsMismatchError(
+            f"{weights.name} has the SHA-256 {found}, not {file.sha256}.",
+            hint="It is another file than the one you were told of.",
+        )
     return Origin(
         file=f"{path.name}/{weights.name}" if inside else path.name,
-        sha256=sha256_of(weights),
+        sha256=found,
         size_bytes=weights.stat().st_size,
         url=file.url,
     )

@@ -129,17 +129,17 @@ def find(name: str) -> Installed:
     WeightsDamagedError.
     """
     known = look_up(name)
-    if known is None:
-        raise WeightsMissingError(
-            f"the weights of {name} have not been imported into {store_folder()}.",
-            hint=HOW_TO_IMPORT[name],
-        )
-    if known.lacks:
-        raise WeightsMissingError(
-            f"the imported weights of {name} lack: {', '.join(known.lacks)}.",
-            hint=HOW_TO_IMPORT[name],
-        )
+    if known is None or known.lacks:
+        raise missing(name, known)
     return known
+
+
+def missing(name: str, known: Installed | None = None) -> WeightsMissingError:
+    """The error for a set that is not there, or not all of it; it says how to get it."""
+    said = f"the weights of {name} have not been imported into {store_folder()}."
+    if known is not None:
+        said = f"the imported weights of {name} lack: {', '.join(known.lacks)}."
+    return WeightsMissingError(said, hint=HOW_TO_IMPORT[name])
 
 
 def verify(name: str) -> Installed:
@@ -149,7 +149,7 @@ def verify(name: str) -> Installed:
     """
     known = look_up(name)
     if known is None:
-        return find(name)
+        raise missing(name)
     for part, path in known.files.items():
         try:
             load_checkpoint(path, sha256=known.sha256[part])
@@ -169,9 +169,7 @@ def remove(name: str) -> Installed | None:
         known = None
     folder = store_folder() / name
     if not folder.is_dir():
-        raise WeightsMissingError(
-            f"the weights of {name} are not in {store_folder()}.", hint=HOW_TO_IMPORT[name]
-        )
+        raise missing(name)
     with writing(folder):
         _discard(folder)
     return known
