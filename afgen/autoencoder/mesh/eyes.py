@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from afgen.autoencoder.compiled import inlined, kernel
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.layers import disc, grain, push_pull, to_image
 from afgen.autoencoder.mesh.openings import Box, affine_between, heights, opening
 from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
-from afgen.autoencoder.mesh.sampling import height_at, inlined, kernel, sample_channel, step, unit
+from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
 from afgen.autoencoder.mesh.topology import EyePoints
 from afgen.signals import Floats, Image
 

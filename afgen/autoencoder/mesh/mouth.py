@@ -15,6 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from afgen.autoencoder.compiled import inlined, kernel
 from afgen.autoencoder.mesh.curves import Array, smooth_step
 from afgen.autoencoder.mesh.eyes import LUMA, coverage
 from afgen.autoencoder.mesh.layers import push_pull, to_image
@@ -22,7 +23,7 @@ from afgen.autoencoder.mesh.measures import mouth_opening, mouth_width
 from afgen.autoencoder.mesh.openings import Box, affine_between, opening
 from afgen.autoencoder.mesh.pose import Pose, project
 from afgen.autoencoder.mesh.raster import Texture
-from afgen.autoencoder.mesh.sampling import height_at, inlined, kernel, sample_channel, step, unit
+from afgen.autoencoder.mesh.sampling import height_at, sample_channel, step, unit
 from afgen.autoencoder.mesh.topology import (
     INNER_CORNERS,
     LOWER_LIP_INNER,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from afgen.autoencoder.compiled import kernel
 from afgen.autoencoder.mesh.crop import Crop
 from afgen.autoencoder.mesh.curves import Array
-from afgen.autoencoder.mesh.sampling import kernel
 from afgen.signals import Floats, Image
 
 BORDER = 0.04  # of the crop's side: here the crop fades into the portrait

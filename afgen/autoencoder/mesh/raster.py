@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from afgen.autoencoder.mesh.sampling import called, inlined, kernel, sample_colour
+from afgen.autoencoder.compiled import called, inlined, kernel
+from afgen.autoencoder.mesh.sampling import sample_colour
 from afgen.signals import Floats, Image
 
 BAND_ROWS = 32

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from afgen.autoencoder.compiled import kernel
 from afgen.autoencoder.mesh.sampling import (
     height_at,
-    kernel,
     sample_channel,
     sample_colour,
     step,
