@@ -1,0 +1,80 @@
+"""What the avatar does in a real recording: in its own turns, and in the other person's.
+
+There is no truth to compare with, for the avatar is somebody else; but a mouth that opens while its
+owner is silent, or a face that never moves, is wrong whoever it is.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from afgen.clock import FRAME_RATE_HZ, seconds_at
+from afgen.conditions.assemble import assemble
+from afgen.data.listeners.cues import run_lengths
+from afgen.evaluate.face import read_face
+from afgen.evaluate.listening import MOUTH_CLOSED, blinks, nods, smiles
+from afgen.generator.stream import stream
+from afgen.presets import Models
+from afgen.signals import Flags, Floats
+from afgen.tracks.roles import AvatarSide
+from afgen.tracks.understand import Sources, understand
+
+REST_FRAMES = FRAME_RATE_HZ // 2  # a turn has ended when its speaker was silent for so long
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsScore:
+    """One recording, played by a neutral face. Openings are those of the lips over their width."""
+
+    recording: str
+    talking_s: float
+    listening_s: float
+    open_talking: float  # mean opening while the avatar's voice is heard
+    open_listening: float  # mean opening in the other's turns
+    closed_listening: float  # share of those frames with the mouth closed
+    nods_per_minute: float
+    blinks_per_minute: float
+    smiles_per_minute: float
+
+
+def measure_turns(models: Models, recording: Path, *, seed: int = 0) -> TurnsScore:
+    """Understand the recording, generate the avatar's motion, and count.
+
+    Raises as `understand`.
+    """
+    autoencoder = models.autoencoder(None)
+    found = understand(Sources(conversation=recording), AvatarSide.AUTO, autoencoder.encode)
+    frames = found.conversation.frames
+    speech_T = np.zeros(frames, np.bool_)
+    if found.avatar is not None and found.avatar.speech_T is not None:
+        heard_T = found.avatar.speech_T[:frames]
+        speech_T[: len(heard_T)] = heard_T
+    neutral_D = np.zeros(autoencoder.motion_dim, np.float32)
+    conditions = assemble(found.conversation, models.features["streaming"])
+    blocks = stream(models.sampler(10, 2.0, 1.0), conditions, neutral_D, seed=seed)
+    motion_TD = np.concatenate([block.motion_TD for block, _ in blocks])[:frames]
+    return score_turns(recording.name, motion_TD, speech_T)
+
+
+def score_turns(name: str, motion_TD: Floats, speech_T: Flags) -> TurnsScore:
+    """Count in motion (T, D) whose own speech is known frame by frame."""
+    face = read_face(motion_TD)
+    listening_T = run_lengths(~speech_T) > REST_FRAMES
+    minutes = max(len(motion_TD), 1) / FRAME_RATE_HZ / 60
+    return TurnsScore(
+        recording=name,
+        talking_s=seconds_at(int(speech_T.sum())),
+        listening_s=seconds_at(int(listening_T.sum())),
+        open_talking=_mean(face.mouth_T[speech_T]),
+        open_listening=_mean(face.mouth_T[listening_T]),
+        closed_listening=_mean(face.mouth_T[listening_T] < MOUTH_CLOSED),
+        nods_per_minute=float(nods(face.pitch_T).sum()) / minutes,
+        blinks_per_minute=float(blinks(face.eyes_T).sum()) / minutes,
+        smiles_per_minute=float(smiles(face.smile_T).sum()) / minutes,
+    )
+
+
+def _mean(values_T: Floats | Flags) -> float:
+    """The mean, and NaN of nothing."""
+    return float(values_T.mean()) if len(values_T) else float("nan")
