@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from afgen.errors import AfgenError, FfmpegMissingError
 
@@ -90,7 +91,14 @@ def _weights() -> Iterator[Check]:
         yield Check("weights", False, str(error), "Mend the libraries first.")
         return
     for name, preset in presets.PRESETS.items():
-        yield _guarded(f"weights of {name}", partial(presets.verify, preset))
+        check = _guarded(f"weights of {name}", partial(_verified, preset))
+        optional = not preset.embedded and not presets.describe(preset)["installed"]
+        yield replace(check, ok=True, detail="not imported (optional)") if optional else check
+
+
+def _verified(preset: Any) -> str:
+    preset.family.verify()
+    return ", ".join(f"{part} {sha[:12]}" for part, sha in preset.family.weights_sha256().items())
 
 
 def _room() -> Check:

@@ -8,7 +8,7 @@ from afgen.cli.terminal import Json, print_json, print_table, say
 
 
 def presets(as_json: Json = False) -> None:
-    """List the presets: models, weights, measured figures.
+    """List the presets: models, weights, and whether these are installed.
 
     [bold]Example[/]  afgen presets
     """
@@ -19,9 +19,19 @@ def presets(as_json: Json = False) -> None:
         print_json(json.dumps(rows, indent=2))
         return
     print_table(
-        ("preset", "what it is", "runs on", "weights"),
-        ((row["name"], row["summary"], row["runs_on"], row["weights"]) for row in rows),
+        ("preset", "what it is", "runs on", "weights", "installed"),
+        (
+            (row["name"], row["summary"], row["runs_on"], row["licence"], _installed(row))
+            for row in rows
+        ),
     )
+    for row in rows:
+        if not row["installed"]:
+            say("{}: {}", row["name"], row["hint"])
+
+
+def _installed(row: dict[str, object]) -> str:
+    return "yes" if row["installed"] else "no"
 
 
 def doctor(as_json: Json = False) -> None:

@@ -21,6 +21,7 @@ from skimage import data
 
 from afgen import presets
 from afgen.media.audio import write_wav
+from afgen.presets import faces
 from tests.cli.conftest import Afgen, Inputs, Outcome
 from tests.media.bad_inputs import BAD_PORTRAITS, BAD_RECORDINGS, BadInput
 from tests.media.samples import X264, ffmpeg
@@ -115,7 +116,7 @@ def test_a_face_seen_from_the_side(
     )
     profile = place.parent / "profile.png"
     PillowImage.fromarray(data.astronaut()[:, ::-1]).save(profile)
-    seen = presets.landmarks_of_portrait
+    seen = faces.landmarks_of_portrait
 
     def from_the_side(image_HWC: np.ndarray) -> list:
         (face,) = seen(image_HWC)
@@ -123,7 +124,7 @@ def test_a_face_seen_from_the_side(
         turned_N3 = (face.landmarks_N3 - centre_3) @ turned_33.T + centre_3
         return [replace(face, landmarks_N3=turned_N3.astype(np.float32))]
 
-    monkeypatch.setattr(presets, "landmarks_of_portrait", from_the_side)
+    monkeypatch.setattr(faces, "landmarks_of_portrait", from_the_side)
     with unchanged(place):
         outcome = afgen("render", profile, *inputs.good[1:], "-o", place / "out.mp4")
     assert_refused(outcome, "face_turned_away")
@@ -356,8 +357,8 @@ def test_weights_that_are_not_there(
     afgen: Afgen, inputs: Inputs, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("afgen.render.take.load_models", presets.load_models)
-    whole = presets.PRESETS["portrait"]
-    gone = replace(whole, weights=replace(whole.weights, path="portrait/gone.safetensors"))
+    there = presets.PRESETS["portrait"]
+    gone = replace(there, family=replace(there.family, weights="portrait/gone.safetensors"))
     monkeypatch.setitem(presets.PRESETS, "portrait", gone)
     with unchanged(place):
         outcome = afgen("render", *inputs.good, "-o", place / "out.mp4")

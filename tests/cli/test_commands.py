@@ -49,10 +49,24 @@ def test_the_version_is_that_of_the_package(afgen: Afgen) -> None:
     assert (outcome.code, outcome.out) == (0, f"afgen {version('afgen')}\n")
 
 
-def test_presets_are_listed(afgen: Afgen) -> None:
-    assert "portrait" in afgen("presets").out
-    (row,) = json.loads(afgen("presets", "--json").out)
-    assert row["name"] == "portrait"
+def test_presets_are_listed_with_what_is_missing(
+    afgen: Afgen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFGEN_WEIGHTS", str(tmp_path))
+    told = afgen("presets")
+    assert "portrait" in told.out
+    assert "afgen weights import avatar-forcing" in told.err
+    rows = {row["name"]: row for row in json.loads(afgen("presets", "--json").out)}
+    assert rows["portrait"]["installed"] and not rows["avatar-forcing"]["installed"]
+
+
+def test_the_doctor_asks_for_no_optional_weights(
+    afgen: Afgen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFGEN_WEIGHTS", str(tmp_path))
+    checks = {check["name"]: check for check in json.loads(afgen("doctor", "--json").out)}
+    assert checks["weights of avatar-forcing"]["ok"]
+    assert checks["weights of portrait"]["detail"].startswith("generator ")
 
 
 def test_render_json_is_all_there_is_on_standard_output(
