@@ -2,26 +2,29 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from afgen.cli.terminal import Json, checked, print_json, print_table, progress_bars, say, stoppable
+from afgen.cli import options
+from afgen.cli.terminal import (
+    Json,
+    checked,
+    option_name,
+    print_json,
+    print_table,
+    progress_bars,
+    say,
+    stoppable,
+)
 from afgen.errors import OptionError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from afgen.render.report import Report
 
-PortraitFile = Annotated[Path, typer.Argument(help="Picture of one face: jpg, png or webp.")]
-UserVideo = Annotated[Path | None, typer.Option(help="The user's side, picture and sound.")]
-UserAudio = Annotated[Path | None, typer.Option(help="The user's voice alone.")]
-AvatarAudio = Annotated[Path | None, typer.Option(help="The voice the avatar speaks with.")]
-Avatar = Annotated[
-    str,
-    typer.Option(help="Who the avatar is: auto, left, right, first or second.", metavar="WHO"),
-]
-Start = Annotated[float, typer.Option(help="Begin here, in seconds.")]
-End = Annotated[float | None, typer.Option(help="Stop here, in seconds.")]
+    ModelT = TypeVar("ModelT", bound=BaseModel)
 
 USAGE = "afgen render PORTRAIT CONVERSATION -o out.mp4"
 RENDER_EXAMPLES = """
@@ -43,44 +46,35 @@ NOT_OF_THE_RENDER = {"output", "resume", "force", "from_report", "as_json"}
 
 def render(
     context: typer.Context,
-    portrait: Annotated[
-        Path | None, typer.Argument(help="Picture of one face: jpg, png or webp.")
-    ] = None,
-    conversation: Annotated[
-        Path | None, typer.Argument(help="Recording of two people: video or sound.")
-    ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the mp4 goes.")] = Path(
-        "out.mp4"
-    ),
-    avatar: Avatar = "auto",
-    user_video: UserVideo = None,
-    user_audio: UserAudio = None,
-    avatar_audio: AvatarAudio = None,
-    preset: Annotated[str, typer.Option(help="See `afgen presets`.")] = "portrait",
-    layout: Annotated[str, typer.Option(help="avatar or side-by-side.")] = "avatar",
-    sound: Annotated[str, typer.Option(help="Voices in the video: both, avatar, none.")] = "both",
-    size: Annotated[int, typer.Option(help="Pixels of the square picture, 128 to 1024.")] = 512,
-    full_frame: Annotated[
-        bool, typer.Option("--full-frame", help="Put the head back into the whole portrait.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Another seed, another performance.")] = 0,
-    guidance_audio: Annotated[
-        float, typer.Option(help="How firmly the mouth follows the voice.")
-    ] = 2.0,
-    guidance_user: Annotated[
-        float, typer.Option(help="How strongly the avatar reacts to the user.")
-    ] = 1.0,
-    nfe: Annotated[int, typer.Option(help="Network evaluations a block.")] = 10,
-    head: Annotated[float, typer.Option(help="Strength of head motion, 0 to 2.")] = 1.0,
-    expression: Annotated[float, typer.Option(help="Strength of expressions, 0 to 2.")] = 1.0,
-    blink: Annotated[float, typer.Option(help="Strength of blinks, 0 to 2.")] = 1.0,
-    start: Start = 0.0,
-    end: End = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after a crash.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
-    from_report: Annotated[
-        Path | None, typer.Option("--from", help="Repeat the render of this report.")
-    ] = None,
+    portrait: options.PortraitOrNone = None,
+    conversation: options.Conversation = None,
+    output: options.Output = Path("out.mp4"),
+    avatar: options.Avatar = "auto",
+    user_video: options.UserVideo = None,
+    user_audio: options.UserAudio = None,
+    avatar_audio: options.AvatarAudio = None,
+    preset: options.Preset = "portrait",
+    device: options.Device = "auto",
+    layout: options.Layout = "avatar",
+    sound: options.Sound = "both",
+    size: options.Size = 512,
+    full_frame: options.FullFrame = False,
+    seed: options.Seed = 0,
+    guidance_audio: options.GuidanceAudio = 2.0,
+    guidance_user: options.GuidanceUser = 1.0,
+    nfe: options.Nfe = 10,
+    first_window: options.FirstWindow = 10,
+    anchor: options.Anchor = 0.0,
+    only: options.Only = None,
+    audio_mode: options.AudioMode = "streaming",
+    head: options.Head = 1.0,
+    expression: options.Expression = 1.0,
+    blink: options.Blink = 1.0,
+    start_s: options.Start = 0.0,
+    end_s: options.End = None,
+    resume: options.Resume = False,
+    force: options.Force = False,
+    from_report: options.FromReport = None,
     as_json: Json = False,
 ) -> None:
     """Render PORTRAIT taking one person's part in CONVERSATION."""
@@ -93,23 +87,21 @@ def render(
         _refuse_beside_report(context)
         first = load_report(from_report)
         check_unchanged(first)
-        sources, settings = first.sources, first.settings
     elif portrait is None:
         raise OptionError("No portrait was given.", hint=USAGE)
-    else:
-        sources = checked(
-            Sources, portrait=portrait, conversation=conversation, user_video=user_video,
-            user_audio=user_audio, avatar_audio=avatar_audio, avatar=avatar,
-        )  # fmt: skip
-        settings = checked(
-            RenderSettings, preset=preset, layout=layout, sound=sound, size=size,
-            full_frame=full_frame, seed=seed, nfe=nfe, guidance_audio=guidance_audio,
-            guidance_user=guidance_user, head=head, expression=expression, blink=blink,
-            start_s=start, end_s=end,
-        )  # fmt: skip
+    sources = first.sources if first else asked(Sources, context)
+    settings = first.settings if first else asked(RenderSettings, context)
     with stoppable(RESUME), progress_bars() as show:
         report = run(sources, settings, output, resume=resume, force=force, progress=show)
     _tell(output, report, unlike(first, report) if first else [], as_json)
+
+
+def asked(model: "type[ModelT]", context: typer.Context) -> "ModelT":
+    """A value of `model` from the options of the same names. Raises OptionError."""
+    return checked(
+        model,
+        **{name: context.params[name] for name in model.model_fields if name in context.params},
+    )
 
 
 def _refuse_beside_report(context: typer.Context) -> None:
@@ -119,7 +111,7 @@ def _refuse_beside_report(context: typer.Context) -> None:
         given = source is not None and source.name == "COMMANDLINE"
         if given and name not in NOT_OF_THE_RENDER:
             raise OptionError(
-                f"--from repeats a render as it was, and {name.replace('_', '-')} was given too.",
+                f"--from repeats a render as it was, and {option_name(name)} was given too.",
                 hint="Leave one of them out.",
             )
 
@@ -129,6 +121,12 @@ def _tell(output: Path, report: "Report", notes: list[str], as_json: bool) -> No
         print_json(report.model_dump_json(indent=2))
     for note in [*report.warnings, *notes]:
         say("[yellow]note[/] {}", note)
+    if report.weights_notice:
+        say(
+            "[yellow]licence of the weights[/] {}. {}",
+            report.weights_licence,
+            report.weights_notice,
+        )
     say(
         "[bold green]done[/] {}  ({} s of video, {} x real time; report in {})",
         output,
@@ -139,16 +137,17 @@ def _tell(output: Path, report: "Report", notes: list[str], as_json: bool) -> No
 
 
 def inspect(
-    conversation: Annotated[Path | None, typer.Argument(help="Recording of two people.")] = None,
+    context: typer.Context,
+    conversation: options.Conversation = None,
     picture: Annotated[
         Path, typer.Option("-o", "--output", help="Where the timeline picture goes.")
     ] = Path("timeline.png"),
-    avatar: Avatar = "auto",
-    user_video: UserVideo = None,
-    user_audio: UserAudio = None,
-    avatar_audio: AvatarAudio = None,
-    start: Start = 0.0,
-    end: End = None,
+    avatar: options.Avatar = "auto",
+    user_video: options.UserVideo = None,
+    user_audio: options.UserAudio = None,
+    avatar_audio: options.AvatarAudio = None,
+    start_s: options.Start = 0.0,
+    end_s: options.End = None,
     as_json: Json = False,
 ) -> None:
     """Show what is understood of a recording: faces, speech, who is who.
@@ -158,11 +157,7 @@ def inspect(
     from afgen.render.settings import Recordings, RenderSettings
     from afgen.render.understanding import inspect as run
 
-    recordings = checked(
-        Recordings, conversation=conversation, user_video=user_video, user_audio=user_audio,
-        avatar_audio=avatar_audio, avatar=avatar,
-    )  # fmt: skip
-    settings = checked(RenderSettings, start_s=start, end_s=end)
+    recordings, settings = asked(Recordings, context), asked(RenderSettings, context)
     with stoppable(), progress_bars() as show:
         found = run(recordings, picture, settings=settings, progress=show)
     if as_json:
@@ -204,16 +199,16 @@ def _person_row(person: dict[str, Any]) -> tuple[str, ...]:
 
 
 def drive(
-    portrait: PortraitFile,
+    portrait: options.Portrait,
     video: Annotated[Path, typer.Argument(help="A video of one face whose motion is taken.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the mp4 goes.")] = Path(
-        "driven.mp4"
-    ),
+    output: options.Output = Path("driven.mp4"),
+    preset: options.Preset = "portrait",
+    device: options.Device = "auto",
     size: Annotated[
         int, typer.Option(help="Pixels of the square picture.", min=128, max=1024)
     ] = 512,
-    full_frame: Annotated[bool, typer.Option("--full-frame", help="Whole portrait.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
+    full_frame: options.FullFrame = False,
+    force: options.Force = False,
 ) -> None:
     """Reenact VIDEO with PORTRAIT.
 
@@ -222,7 +217,10 @@ def drive(
     from afgen.render.drive import drive as run
 
     with stoppable(), progress_bars() as show:
-        run(portrait, video, output, size=size, full_frame=full_frame, force=force, progress=show)
+        run(
+            portrait, video, output, preset=preset, device=device, size=size,
+            full_frame=full_frame, force=force, progress=show,
+        )  # fmt: skip
     say("[bold green]done[/] {}", output)
 
 

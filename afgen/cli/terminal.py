@@ -117,8 +117,12 @@ def _option_error(error: Any) -> OptionError:
     problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
     if not first["loc"]:
         return OptionError(f"{problem}.")
-    option = "--" + str(first["loc"][0]).removesuffix("_s").replace("_", "-")
-    return OptionError(f"{option} {first['input']}: {problem}.")
+    return OptionError(f"{option_name(str(first['loc'][0]))} {first['input']}: {problem}.")
+
+
+def option_name(field: str) -> str:
+    """The option that sets this field of a model: times carry their unit in the field alone."""
+    return "--" + field.removesuffix("_s").replace("_", "-")
 
 
 @contextmanager
