@@ -42,7 +42,7 @@ class AvatarForcing:
         }
         on_gpu = device.type == "cuda"
         return Models(
-            autoencoder=_Autoencoders(_network(parts["autoencoder"], device)),
+            autoencoder=Autoencoders(_network(parts["autoencoder"], device)),
             generator=generator_from(
                 parts["generator"], device=device, dtype=torch.bfloat16 if on_gpu else torch.float32
             ),
@@ -65,7 +65,7 @@ class AvatarForcing:
         store.verify(self.weights)
 
 
-class _Autoencoders:
+class Autoencoders:
     """One network for pictures of any size."""
 
     def __init__(self, network: LiaNetwork) -> None:
