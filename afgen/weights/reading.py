@@ -53,8 +53,12 @@ def read_contents(path: Path) -> Any:
         return _read_archive(path)
     if head[8:9] == b"{":
         return _read_safetensors(path)
-    if head.startswith(b"\x80"):
+    if head.startswith(b"\x80\x02"):  # torch.save before 1.6
         return _unpickle(path, mapped=False)
+    if head.startswith(b"\x80"):
+        raise WeightsUnsafeError(
+            f"{path.name} was not opened: it is a pickle that torch.save did not write."
+        )
     raise WeightsDamagedError(
         f"{path.name} is no checkpoint of any known kind.",
         hint="PyTorch files (.pth, .pt, .bin) and .safetensors can be read.",
