@@ -79,6 +79,52 @@ def autoencoder(
 
 
 @bench.command()
+def audio(
+    sound: Annotated[Path, typer.Argument(help="A recording with one voice on its first channel.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="wav2vec2: a Hugging Face folder, or the file of an imported set."),
+    ] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Random weights: distances then say little.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(help="Of the recording, from its beginning.")] = 20.0,
+    as_json: Json = False,
+) -> None:
+    """How far streaming speech features are from those of the whole utterance, layer by layer.
+
+    [bold]Example[/]  afgen bench audio talk.wav --weights wav2vec2-base-960h
+    """
+    from afgen.evaluate.audio_features import load_wav2vec2, measure_audio, untrained_wav2vec2
+    from afgen.media.decode import decode_audio
+    from afgen.signals import to_samples
+    from afgen.weights.store import find
+
+    if untrained:
+        network = untrained_wav2vec2()
+    else:
+        network = load_wav2vec2(weights or find("avatar-forcing").files["wav2vec2"])
+    voice_S = to_samples(decode_audio(sound, end_s=seconds)[0])
+    distances = measure_audio(network, voice_S)
+    if as_json:
+        _show([asdict(distance) for distance in distances], as_json)
+        return
+    layers = {1, 1 + len(distances[0].layers) // 2, len(distances[0].layers)}
+    rows = [
+        {
+            "past s": distance.context_s,
+            "ahead s": distance.look_ahead_s,
+            "all": distance.whole,
+            "first second": distance.start,
+            **{f"layer {layer}": distance.layers[layer - 1] for layer in sorted(layers)},
+            "ms a block": distance.block_ms,
+        }
+        for distance in distances
+    ]
+    _show(rows, as_json)
+
+
+@bench.command()
 def lips(
     features: Annotated[Path, typer.Argument(help="The folder `features` that prepare wrote.")],
     draws: Annotated[int, typer.Option(help="Samples averaged a clip.")] = 4,
