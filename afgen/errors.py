@@ -7,6 +7,7 @@
     |   +-- ConversationError a recording in which the two people cannot be made out
     |   +-- UnusableClipError a clip of a training corpus from which nothing can be learned
     |   +-- OptionError       options that contradict each other
+    |   +-- ManifestError     a list of renders that cannot be read, or a row of it
     |   +-- LicenceError      somebody else's terms that were not agreed to
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
@@ -207,6 +208,13 @@ class LicenceError(InputError):
 
     code = "licence_not_accepted"
     hint = "Read the terms, and pass --accept-licence if you agree to them."
+
+
+class ManifestError(InputError):
+    """A list of renders that cannot be read, or a row of it that makes no sense."""
+
+    code = "manifest"
+    hint = "See `afgen render-all --help` for the columns."
 
 
 class OutputError(AfgenError):

@@ -27,7 +27,14 @@ def _absolute(path: Path) -> Path:
     return path.absolute()
 
 
+def _first_window(frames: int) -> int:
+    if frames not in (10, 50):
+        raise ValueError("must be 10 or 50")
+    return frames
+
+
 File = Annotated[Path, AfterValidator(_absolute)]
+FirstWindow = Annotated[int, AfterValidator(_first_window)]
 
 
 class _Strict(BaseModel):
@@ -85,7 +92,7 @@ class RenderSettings(_Strict):
     nfe: int = Field(10, ge=3, le=100, description="network evaluations a block")
     guidance_audio: float = Field(2.0, ge=0, le=10)
     guidance_user: float = Field(1.0, ge=0, le=10)
-    first_window: Literal[10, 50] = 10  # frames drawn at once at the start
+    first_window: FirstWindow = 10  # frames drawn at once at the start
     anchor: float = Field(0.0, ge=0, le=1, description="pull towards the portrait's own motion")
     only: Only | None = None  # talking: nothing of the user counts; listening: no own voice
     audio_mode: AudioMode = "streaming"
