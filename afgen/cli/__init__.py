@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli import learn, make, measure, setup, terminal, weights
+from afgen.cli import batch, learn, make, measure, setup, terminal, weights
 
 app = typer.Typer(
     name="afgen",
@@ -39,6 +39,7 @@ def _options(
 
 
 app.command(epilog=make.RENDER_EXAMPLES)(make.render)
+app.command(epilog=batch.EXAMPLES)(batch.render_all)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor, learn.prepare):
     app.command()(command)
 app.add_typer(learn.train, name="train")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from afgen.cli.terminal import Json, print_json, print_table, progress_bars
+from afgen.cli.terminal import Json, print_json, print_table
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
 
@@ -23,38 +23,13 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 
 @bench.command()
-def render(
-    seconds: Annotated[float, typer.Option(help="Length of the conversation.")] = 60.0,
-    portrait: Annotated[Path | None, typer.Option(help="Instead of the demo's.")] = None,
-    recording: Annotated[Path | None, typer.Option(help="Instead of a composed one.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Speed and memory of a render from file to file, with each stage's share.
-
-    [bold]Example[/]  afgen bench render --seconds 60
-    """
-    from afgen.demo.run import bench_demo
-
-    with progress_bars() as show:
-        figures = bench_demo(seconds, portrait=portrait, recording=recording, progress=show)
-    whole: dict[str, Any] = {
-        "video_s": figures.duration_s,
-        "took_s": figures.total_s,
-        "x real time": figures.realtime_factor,
-        "peak MB": figures.peak_memory_mb,
-    }
-    busy = {f"{stage} %": 100 * s / figures.total_s for stage, s in figures.busy_s.items()}
-    _show([{**whole, **busy}], as_json)
-
-
-@bench.command()
-def autoencoder(
+def reenactment(
     clips: Annotated[list[Path], typer.Argument(help="Videos of one face each.")],
     as_json: Json = False,
 ) -> None:
     """Self-reenactment: each clip's first frame made to do what the clip does.
 
-    [bold]Example[/]  afgen bench autoencoder clips/*.mp4
+    [bold]Example[/]  afgen bench reenactment clips/*.mp4
     """
     from afgen.autoencoder.mesh.decode import MeshAutoencoder
     from afgen.evaluate.autoencoder import bench_clips

@@ -12,6 +12,7 @@ from afgen.evaluate.rendering import RenderFigures, bench_render
 from afgen.evaluate.sheets import sheet_of_video
 from afgen.media.files import writing
 from afgen.media.images import save_png
+from afgen.presets import Models
 from afgen.render.job import render
 from afgen.render.progress import Listener, silent
 from afgen.render.settings import RenderSettings, Sources
@@ -50,6 +51,8 @@ def bench_demo(
     *,
     portrait: Path | None = None,
     recording: Path | None = None,
+    settings: RenderSettings | None = None,
+    models: Models | None = None,
     progress: Listener = silent,
 ) -> RenderFigures:
     """`bench_render` on the demo's own material where nothing else is given."""
@@ -58,5 +61,11 @@ def bench_demo(
             portrait = Path(place) / "portrait.png"
             save_png(np.asarray(data.astronaut(), np.uint8), portrait)
         return bench_render(
-            portrait, friend, seconds=seconds, recording=recording, progress=progress
+            portrait,
+            friend,
+            seconds=seconds,
+            recording=recording,
+            settings=settings,
+            models=models,
+            progress=progress,
         )

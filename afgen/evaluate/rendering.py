@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME, frames_in
+from afgen.evaluate.roofline import Target
 from afgen.media.decode import decode_audio, decode_video
 from afgen.media.encode import encode_video
 from afgen.media.images import load_portrait
 from afgen.media.probe import probe
+from afgen.presets import Models
 from afgen.render.job import render
 from afgen.render.progress import Listener, silent
 from afgen.render.settings import RenderSettings, Sources
@@ -34,6 +36,7 @@ class RenderFigures:
     duration_s: float
     total_s: float
     realtime_factor: float
+    frames_per_s: float
     peak_memory_mb: float
     busy_s: dict[str, float]
 
@@ -45,6 +48,7 @@ def bench_render(
     seconds: float = 60.0,
     recording: Path | None = None,
     settings: RenderSettings | None = None,
+    models: Models | None = None,
     progress: Listener = silent,
 ) -> RenderFigures:
     """Render `seconds` of a conversation and tell what it took.
@@ -60,15 +64,22 @@ def bench_render(
         sources = Sources(portrait=portrait, conversation=recording, avatar=AvatarSide.RIGHT)
         asked = settings or RenderSettings()
         wanted = asked.model_copy(update={"end_s": asked.start_s + seconds})
-        report = render(sources, wanted, work / "out.mp4", progress=progress)
+        report = render(sources, wanted, work / "out.mp4", progress=progress, models=models)
     speed = report.speed
     return RenderFigures(
         duration_s=speed["duration_s"],
         total_s=speed["total_s"],
         realtime_factor=speed["realtime_factor"],
+        frames_per_s=report.frames / speed["total_s"],
         peak_memory_mb=speed["peak_memory_mb"],
         busy_s={stage: speed[f"{stage}_s"] for stage in STAGES},
     )
+
+
+def render_targets(figures: RenderFigures) -> list[Target]:
+    """What one H100-class GPU is to reach at 512 px and 10 evaluations, from file to file."""
+    reached = figures.frames_per_s
+    return [Target("end to end", ">= 250 frames/s", f"{reached:.0f} frames/s", reached >= 250)]
 
 
 def compose_conversation(friend: Path, portrait: Path, output: Path, seconds: float) -> None:

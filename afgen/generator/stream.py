@@ -51,6 +51,10 @@ class MotionSampler:
         """The state before the first frame of R recordings."""
         device = next(self.model.parameters()).device
         reference_RD = torch.from_numpy(np.asarray(reference_motion_RD, np.float32)).to(device)
+        return self.begin_tensors(reference_RD, seeds)
+
+    def begin_tensors(self, reference_RD: Tensor, seeds: Sequence[int]) -> StreamState:
+        """`begin` with the reference where the state is to lie."""
         return begin(self.model, reference_RD, list(seeds), len(self.guidance.rows()))
 
     @torch.inference_mode()

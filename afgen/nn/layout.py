@@ -64,6 +64,16 @@ def lay_out_for_sampling(module: nn.Module, dtype: torch.dtype = torch.float32) 
                 setattr(parent, name, _laid_out(layer, dtype))
 
 
+def computing_type(module: nn.Module) -> torch.dtype:
+    """The type that a laid out module's linear layers compute in."""
+    for layer in module.modules():
+        if isinstance(layer, PackedLinear):
+            return layer.dtype
+        if isinstance(layer, nn.Linear):
+            return layer.weight.dtype
+    raise ValueError("there is no linear layer")
+
+
 def _laid_out(layer: nn.Linear, dtype: torch.dtype) -> nn.Module:
     on_cpu = layer.weight.device.type == "cpu"
     if on_cpu and dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from afgen.nn.layout import PACKED_FROM, PackedLinear, lay_out_for_sampling
+from afgen.nn.layout import PACKED_FROM, PackedLinear, computing_type, lay_out_for_sampling
 
 needs_packing = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN"
@@ -38,6 +38,7 @@ def test_packed_equals_plain(shape: tuple[int, ...]) -> None:
     expected = module(x)
     lay_out_for_sampling(module)
     assert isinstance(module[0], PackedLinear)
+    assert computing_type(module) == torch.float32
     torch.testing.assert_close(module(x), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -48,6 +49,6 @@ def test_bfloat16_is_for_the_products_alone() -> None:
     lay_out_for_sampling(module, torch.bfloat16)
     answer = module(x)
     assert answer.dtype == torch.float32
-    assert module[2][0].weight.dtype == torch.bfloat16
+    assert module[2][0].weight.dtype == computing_type(module) == torch.bfloat16
     torch.testing.assert_close(answer, expected, atol=0.03, rtol=0.03)
     assert not torch.equal(answer, expected)
