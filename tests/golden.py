@@ -4,7 +4,6 @@ The weights of the vectors follow a rule (see their README), so no checkpoint is
 by running the reference with the same rule; nothing here depends on how they were made.
 """
 
-import copy
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
@@ -58,11 +57,10 @@ def conditions(frames: int) -> ConditionTensors:
 
 
 def after_projection(model: MotionGenerator) -> MotionGenerator:
-    """The same, for audio features that have passed the audio projection already."""
-    made = copy.deepcopy(model)
-    made.dual.audio = nn.Identity()
-    made.config = replace(made.config, audio_dim=WIDTH)
-    return made
+    """Change a model to hear features that have passed the audio projection already."""
+    model.dual.audio = nn.Identity()
+    model.config = replace(model.config, audio_dim=WIDTH)
+    return model
 
 
 def audio_projection(model: MotionGenerator) -> Tensor:
@@ -71,23 +69,26 @@ def audio_projection(model: MotionGenerator) -> Tensor:
 
 
 def condition_and_velocity(model: MotionGenerator) -> tuple[Tensor, Tensor]:
-    """Of one window whose blocks are at different times."""
+    """Of one window whose blocks are at different times; the model is one `after_projection`."""
     time_BT = torch.tensor([[0.9, 0.6, 0.3, 0.1, 0.0]]).repeat_interleave(10, dim=1)
     reference_BD = given("reference_motion", 1, WIDTH, scale=0.5)
-    made, seen = after_projection(model), []
-    made.dual.register_forward_hook(lambda *call: seen.append(call[2][0]))
+    seen: list[Tensor] = []
+    model.dual.register_forward_hook(lambda *call: seen.append(call[2][0]))
     window = conditions(83).narrowed(0, FIRST)
     with torch.inference_mode():
-        velocity = made(given("x", 1, FIRST, WIDTH), time_BT, reference_BD, window)
+        velocity = model(given("x", 1, FIRST, WIDTH), time_BT, reference_BD, window)
     return seen[0], velocity
 
 
 def generated(model: MotionGenerator, sample: Sample) -> np.ndarray:
-    """Motion (T, D) in the released mode: a window of 50 frames, then blocks of 10."""
+    """Motion (T, D) in the released mode, a window of 50 frames and then blocks of 10.
+
+    The model is one `after_projection`.
+    """
     total = FIRST + 10 * -(-(sample.frames - FIRST) // 10)
     noise_BTD = given("noise", 1, total, WIDTH)
     sampler = MotionSampler(
-        after_projection(model),
+        model,
         sample.nfe,
         sample.guidance,
         lambda seeds, blocks, frames, dim: noise_BTD[:, 10 * blocks[0] : 10 * blocks[0] + frames],

@@ -20,7 +20,12 @@ from afgen.autoencoder.lia.released import from_released as autoencoder_from_rel
 from afgen.checkpoint import load_header, save_checkpoint
 from afgen.conditions.wav2vec2.hugging_face import WEIGHTS as HUGGING_FACE_WEIGHTS
 from afgen.conditions.wav2vec2.hugging_face import convert_wav2vec2
-from afgen.errors import OptionError, OutputUnwritableError, WeightsMismatchError
+from afgen.errors import (
+    OptionError,
+    OutputUnwritableError,
+    WeightsMismatchError,
+    WeightsMissingError,
+)
 from afgen.generator.released import PREFIXES as GENERATOR
 from afgen.generator.released import from_released as generator_from_released
 from afgen.generator.released import mask_agrees
@@ -143,7 +148,6 @@ def _import_part(
     origin = _origin(file)
     tell(f"{part}: {_STEPS[1]}", 1, len(_STEPS))
     converted = recipe.parts[part](file.path, options)
-    require_finite(converted.tensors, where=file.path.name)
     tell(f"{part}: {_STEPS[2]}", 2, len(_STEPS))
     provenance = {
         "source": origin.model_dump(),
@@ -194,6 +198,11 @@ def _record(
 def _origin(file: Given) -> Origin:
     path = file.path.absolute()
     inside = [path / name for name in HUGGING_FACE_WEIGHTS if (path / name).is_file()]
+    if path.is_dir() and not inside:
+        raise WeightsMissingError(
+            f"{path} has no {' and no '.join(HUGGING_FACE_WEIGHTS)}.",
+            hint="A folder is given for wav2vec2 alone, that of facebook/wav2vec2-base-960h.",
+        )
     weights = inside[0] if inside else path
     found = sha256_of(weights)
     if file.sha256 is not None and found != file.sha256.lower():
@@ -260,8 +269,14 @@ def _generator(path: Path, options: ImportOptions) -> Converted:
 
 
 def _wav2vec2(path: Path, options: ImportOptions) -> Converted:
-    config, tensors = convert_wav2vec2(path, read_weights)
+    config, tensors = convert_wav2vec2(path, _read_finite)
     return Converted(tensors=tensors, config={"wav2vec2": dataclasses.asdict(config)})
+
+
+def _read_finite(path: Path) -> dict[str, Tensor]:
+    weights = read_weights(path)
+    require_finite(weights, where=path.name)
+    return weights
 
 
 def _own(
@@ -275,9 +290,10 @@ def _own(
     }
     if not any(name.startswith(prefixes) for name in own):
         raise WeightsMismatchError(
-            f"{path.name} has no entry {prefixes[-1]}*; its first one is {next(iter(weights))!r}.",
+            f"{path.name} has no entry '{prefixes[-1]}*'; its first is {next(iter(weights))!r}.",
             hint="This is another checkpoint than the one that was asked for.",
         )
+    require_finite(own, where=path.name)
     left = sorted({name.partition(".")[0] for name in weights.keys() - own.keys()})
     remark = f"{len(weights) - len(own)} entries of other parts were left ({', '.join(left)})"
     return own, (remark,) if left else ()
