@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli import batch, learn, make, measure, setup, terminal, weights
+from afgen.cli import batch, learn, make, measure, setup, speed, terminal, weights
 
 app = typer.Typer(
     name="afgen",
@@ -43,6 +43,8 @@ app.command(epilog=batch.EXAMPLES)(batch.render_all)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor, learn.prepare):
     app.command()(command)
 app.add_typer(learn.train, name="train")
+for timed in (speed.generator, speed.autoencoder, speed.render):
+    measure.bench.command()(timed)
 app.add_typer(measure.bench, name="bench")
 app.add_typer(weights.weights, name="weights")
 
