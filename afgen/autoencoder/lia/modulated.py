@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812 (the name everybody reads)
 from afgen.autoencoder.lia.blur import Blur
 from afgen.autoencoder.lia.equalised import EqualLinear, activate
 
-_EPSILON: Final = 1e-8
+EPSILON: Final = 1e-8
 
 
 class ModulatedConv(nn.Module):
@@ -47,7 +47,7 @@ class ModulatedConv(nn.Module):
     def demodulation(self, scales_BC: Tensor) -> Tensor:
         """One over the norm of each output channel's scaled kernel, (B, C')."""
         power = self.weight.square().sum((2, 3))
-        return torch.rsqrt(F.linear(scales_BC.square(), power) + _EPSILON)
+        return torch.rsqrt(F.linear(scales_BC.square(), power) + EPSILON)
 
 
 class ModulatedPoint(nn.Module):

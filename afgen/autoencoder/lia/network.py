@@ -22,12 +22,15 @@ class Source:
 
     latent_BD: z_S. coefficients_BK and motion_BD: lambda_S and m_S, what the portrait's face does.
     features: maps (B, C, H, W) of 8, 16, ... size pixels. One row, or as many as frames are drawn.
+    shares: these maps through the decoder's picture layers (B, 3, H, W), where the network warps
+    them rather than the features.
     """
 
     latent_BD: Tensor
     coefficients_BK: Tensor
     motion_BD: Tensor
     features: tuple[Tensor, ...]
+    shares: tuple[Tensor, ...] = ()
 
 
 class LiaNetwork(nn.Module):

@@ -1,0 +1,52 @@
+"""Running a kernel over rows of pixels, shared out between threads."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from afgen.signals import Floats
+
+_SMALL: Final = 1 << 17  # numbers; below it waking a thread costs more than it saves
+_BANDS_A_THREAD: Final = 4
+
+
+class Bands:
+    """A pool of threads. Results do not depend on how many there are."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "bands") if threads > 1 else None
+
+    def run(self, kernel: Callable[..., None], like: Tensor, *arguments: object) -> None:
+        """Call kernel(*arguments, start, end) for all rows of the pictures `like` (B, C, H, W)."""
+        rows = like.shape[0] * like.shape[2]
+        if self._pool is None or like.numel() < _SMALL:
+            kernel(*arguments, 0, rows)
+            return
+        count = min(rows, self._threads * _BANDS_A_THREAD)
+        edges = [rows * band // count for band in range(count + 1)]
+        for done in [
+            self._pool.submit(kernel, *arguments, start, end) for start, end in pairwise(edges)
+        ]:
+            done.result()
+
+
+def last(x_BCHW: Tensor) -> Floats:
+    """(B, H, W, C) for kernels: a view where the channels lie last in memory, else a copy."""
+    array: Floats = x_BCHW.permute(0, 2, 3, 1).contiguous().numpy()
+    return array
+
+
+def empty(rows: int, channels: int, height: int, width: int) -> Tensor:
+    """(B, C, H, W) to be written, channels last in memory.
+
+    NumPy asks the system for huge pages, torch does not: touching new memory for the first time
+    otherwise costs as much as the kernel that fills it.
+    """
+    memory_BHWC = np.empty((rows, height, width, channels), np.float32)
+    return torch.from_numpy(memory_BHWC).permute(0, 3, 1, 2)
