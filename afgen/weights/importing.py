@@ -1,7 +1,7 @@
 """Public checkpoints into a set of ours: read without running code, checked, renamed, written.
 
 What comes out depends on the given files alone, so the same checkpoint always gives the same bytes;
-the date and the version of the program stand beside them in the set's record.
+the date, the address and the version of the program stand beside them in the set's record.
 """
 
 import dataclasses
@@ -150,7 +150,7 @@ def _import_part(
     converted = recipe.parts[part](file.path, options)
     tell(f"{part}: {_STEPS[2]}", 2, len(_STEPS))
     provenance = {
-        "source": origin.model_dump(),
+        "source": origin.model_dump(exclude={"url"}),
         "licence": recipe.licence.name,
         "notice": recipe.licence.notice,
         "time_direction": converted.time_direction,

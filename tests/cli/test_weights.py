@@ -2,6 +2,10 @@
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,23 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_generator(made / "flow_transformer.pth", TINY)
     write_wav2vec2(made / "wav2vec2-base-960h")
     return made
+
+
+@pytest.fixture
+def address(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same files on a server."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=files)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing on the terminal."""
 
 
 @pytest.fixture
@@ -170,6 +191,28 @@ def test_parts_come_one_by_one_and_are_replaced_alone(
     assert changed["sha256"]["generator"] != imported["sha256"]["generator"]
     assert changed["source"]["generator"]["file"] == "other.pth"
     assert afgen("weights", "verify", "avatar-forcing").code == 0
+
+
+def test_a_file_may_be_an_address(
+    afgen: Afgen, files: Path, imported: Any, address: str, folder: Path
+) -> None:
+    sha256 = imported["source"]["generator"]["sha256"]
+    source = f"{address}/flow_transformer.pth?token=secret"
+    outcome = afgen(
+        *(*AVATAR_FORCING, "--json", "--heads", 4),
+        *("--generator", source, "--generator-sha256", sha256),
+    )
+    assert outcome.code == 0, outcome.err
+    record = json.loads(outcome.out)
+    assert record["sha256"] == imported["sha256"]
+    assert record["source"]["generator"]["url"] == f"{address}/flow_transformer.pth"
+    assert "secret" not in outcome.err + outcome.out
+    assert list((folder / ".downloads").iterdir()) == []
+
+
+def test_an_address_with_nothing_behind_it(afgen: Afgen, address: str) -> None:
+    outcome = afgen("weights", "import", "lia", f"{address}/vox.pt", AGREED)
+    assert (outcome.code, "the server says 404" in outcome.err) == (3, True)
 
 
 def test_list_show_and_remove(afgen: Afgen, imported: Any, folder: Path) -> None:
