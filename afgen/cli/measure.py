@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from afgen.cli.terminal import Json, print_json, print_table
+from afgen.cli import options
+from afgen.cli.terminal import Json, checked, print_json, print_table, say
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
 
@@ -18,8 +19,14 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         return
     print_table(
         rows[0],
-        ((f"{v:.3g}" if isinstance(v, float) else v for v in row.values()) for row in rows),
+        ((_cell(value) for value in row.values()) for row in rows),
     )
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else value
 
 
 @bench.command()
@@ -135,25 +142,84 @@ def listening(
 
 
 @bench.command()
+def turns(
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings of two people.")],
+    avatar: options.Avatar = "auto",
+    as_json: Json = False,
+) -> None:
+    """Is the mouth closed in the other's turns? Counted in motion generated for real recordings.
+
+    [bold]Example[/]  afgen bench turns calls/*.mp4 --avatar left
+    """
+    from afgen.evaluate.turns import measure_turns, over_all
+    from afgen.presets import load_models
+    from afgen.render.settings import Recordings
+
+    side = checked(Recordings, conversation=recordings[0], avatar=avatar).avatar
+    models = load_models("portrait")
+    scores = [measure_turns(models, recording, side=side) for recording in recordings]
+    _show([asdict(score) for score in (*scores, over_all(scores))], as_json)
+
+
+@bench.command()
 def drift(
     conversation: Annotated[
         Path, typer.Argument(help="Two voices, avatar left and user right; repeated without end.")
     ],
-    minutes: Annotated[float, typer.Option(help="Length of the performance.")] = 30.0,
+    minutes: Annotated[float, typer.Option(help="Length of the performance.")] = 5.0,
+    parts: Annotated[int, typer.Option(help="Parts that are compared.", min=2)] = 5,
+    listening: Annotated[
+        bool, typer.Option("--listening", help="The avatar is silent and listens to the user.")
+    ] = False,
+    anchor: Annotated[
+        float, typer.Option(help="Perform again with this anchor, 0 to 1.", min=0, max=1)
+    ] = 0.0,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Whose motion it begins from, instead of the demo's.")
+    ] = None,
+    preset: options.Preset = "portrait",
+    device: options.Device = "auto",
+    nfe: options.Nfe = 10,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Random weights: they do not drift as real ones do.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Does a long performance stay the person it began as? Motion of each sixth of it.
+    """Does a long performance stay the person it began as? Each part's motion against the first.
 
-    [bold]Example[/]  afgen bench drift call.wav --minutes 30
+    [bold]Example[/]  afgen bench drift call.wav --listening --anchor 0.2
     """
+    from afgen.cli.speed import bench_models
+    from afgen.demo.run import demo_portrait
     from afgen.errors import OptionError
     from afgen.evaluate.drift import measure_drift
     from afgen.media.decode import decode_audio
-    from afgen.presets import load_models
+    from afgen.media.images import load_portrait
 
     voices_CS = decode_audio(conversation)
     if len(voices_CS) != 2:
         raise OptionError(f"{conversation} has not one voice a channel.")
-    sampler = load_models("portrait").sampler(10, 2.0, 1.0)
-    parts = measure_drift(sampler, voices_CS[0], voices_CS[1], minutes=minutes)
-    _show([asdict(part) for part in parts], as_json)
+    models = bench_models(preset, device, untrained)
+    if untrained:
+        say(
+            "[yellow]note[/] the weights are random: this shows that the measurement runs, and "
+            "nothing about how trained weights drift."
+        )
+    autoencoder = models.autoencoder(None)
+    person = autoencoder.identify(load_portrait(portrait) if portrait else demo_portrait())
+    rows: list[dict[str, Any]] = []
+    for strength in sorted({0.0, anchor}):
+        measured = measure_drift(
+            models.sampler(nfe, 2.0, 1.0, anchor=strength),
+            models.features["streaming"],
+            None if listening else voices_CS[0],
+            voices_CS[1],
+            autoencoder.reference_motion(person),
+            minutes=minutes,
+            parts=parts,
+        )
+        rows += [{"anchor": strength, **asdict(part)} for part in measured]
+    rows.sort(key=lambda row: row["until_min"])  # with and without the anchor side by side
+    if not as_json:
+        rows = [{**row, **(row.pop("face") or {})} for row in rows]
+    _show(rows, as_json)

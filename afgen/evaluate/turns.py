@@ -4,6 +4,7 @@ There is no truth to compare with, for the avatar is somebody else; but a mouth 
 owner is silent, or a face that never moves, is wrong whoever it is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,26 +26,32 @@ REST_FRAMES = FRAME_RATE_HZ // 2  # a turn has ended when its speaker was silent
 
 @dataclass(frozen=True, slots=True)
 class TurnsScore:
-    """One recording, played by a neutral face. Openings are those of the lips over their width."""
+    """One recording, played by a neutral face. Openings are those of the lips over their width.
+
+    None where there was nothing to count in.
+    """
 
     recording: str
+    length_s: float
     talking_s: float
     listening_s: float
-    open_talking: float  # mean opening while the avatar's voice is heard
-    open_listening: float  # mean opening in the other's turns
-    closed_listening: float  # share of those frames with the mouth closed
-    nods_per_minute: float
-    blinks_per_minute: float
-    smiles_per_minute: float
+    open_talking: float | None  # mean opening while the avatar's voice is heard
+    open_listening: float | None  # mean opening in the other's turns
+    closed_listening: float | None  # share of those frames with the mouth closed
+    nods_per_minute: float | None
+    blinks_per_minute: float | None
+    smiles_per_minute: float | None
 
 
-def measure_turns(models: Models, recording: Path, *, seed: int = 0) -> TurnsScore:
-    """Understand the recording, generate the avatar's motion, and count.
+def measure_turns(
+    models: Models, recording: Path, *, side: AvatarSide = AvatarSide.AUTO, seed: int = 0
+) -> TurnsScore:
+    """Understand the recording, generate the motion of the person on `side`, and count.
 
     Raises as `understand`.
     """
     autoencoder = models.autoencoder(None)
-    found = understand(Sources(conversation=recording), AvatarSide.AUTO, autoencoder.encode)
+    found = understand(Sources(conversation=recording), side, autoencoder.encode)
     frames = found.conversation.frames
     speech_T = np.zeros(frames, np.bool_)
     if found.avatar is not None and found.avatar.speech_T is not None:
@@ -64,6 +71,7 @@ def score_turns(name: str, motion_TD: Floats, speech_T: Flags) -> TurnsScore:
     minutes = max(len(motion_TD), 1) / FRAME_RATE_HZ / 60
     return TurnsScore(
         recording=name,
+        length_s=seconds_at(len(motion_TD)),
         talking_s=seconds_at(int(speech_T.sum())),
         listening_s=seconds_at(int(listening_T.sum())),
         open_talking=_mean(face.mouth_T[speech_T]),
@@ -75,6 +83,31 @@ def score_turns(name: str, motion_TD: Floats, speech_T: Flags) -> TurnsScore:
     )
 
 
-def _mean(values_T: Floats | Flags) -> float:
-    """The mean, and NaN of nothing."""
-    return float(values_T.mean()) if len(values_T) else float("nan")
+def over_all(scores: Sequence[TurnsScore]) -> TurnsScore:
+    """All recordings as one: means weighted by the time they were taken over."""
+    talking = [score.talking_s for score in scores]
+    listening = [score.listening_s for score in scores]
+    lengths = [score.length_s for score in scores]
+    return TurnsScore(
+        recording="all",
+        length_s=sum(lengths),
+        talking_s=sum(talking),
+        listening_s=sum(listening),
+        open_talking=_weighted([score.open_talking for score in scores], talking),
+        open_listening=_weighted([score.open_listening for score in scores], listening),
+        closed_listening=_weighted([score.closed_listening for score in scores], listening),
+        nods_per_minute=_weighted([score.nods_per_minute for score in scores], lengths),
+        blinks_per_minute=_weighted([score.blinks_per_minute for score in scores], lengths),
+        smiles_per_minute=_weighted([score.smiles_per_minute for score in scores], lengths),
+    )
+
+
+def _weighted(values: Sequence[float | None], seconds: Sequence[float]) -> float | None:
+    known = [(value, s) for value, s in zip(values, seconds, strict=True) if value is not None]
+    total_s = sum(s for _, s in known)
+    return sum(value * s for value, s in known) / total_s if total_s else None
+
+
+def _mean(values_T: Floats | Flags) -> float | None:
+    """The mean, and None of nothing."""
+    return float(values_T.mean()) if len(values_T) else None

@@ -1,4 +1,3 @@
-import math
 from importlib.resources import as_file
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from afgen.data.body import load_body
 from afgen.data.listeners import Channel
 from afgen.demo.run import ASSETS
-from afgen.evaluate.turns import REST_FRAMES, measure_turns, score_turns
+from afgen.evaluate.turns import REST_FRAMES, measure_turns, over_all, score_turns
 from afgen.media.audio import write_wav
 from afgen.media.decode import decode_audio
 from afgen.presets import load_models
@@ -32,7 +31,11 @@ def test_a_mouth_open_in_the_others_turn_is_counted() -> None:
 
 def test_what_did_not_occur_has_no_figure() -> None:
     score = score_turns("all talk", _motion(50, np.zeros(50)), np.ones(50, np.bool_))
-    assert math.isnan(score.closed_listening) and score.listening_s == 0
+    assert score.closed_listening is None and score.listening_s == 0
+    whole = over_all(
+        [score, score_turns("silent", _motion(50, np.zeros(50)), np.zeros(50, np.bool_))]
+    )
+    assert whole.closed_listening == 1.0 and whole.length_s == 4.0
 
 
 @pytest.mark.slow
