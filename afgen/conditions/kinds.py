@@ -1,7 +1,7 @@
 """The audio features a generator was trained on, from what its checkpoint says of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -14,6 +14,11 @@ from afgen.conditions.wav2vec2.network import Wav2Vec2Network
 from afgen.conditions.wav2vec2.streaming import StreamingConfig, StreamingWav2Vec2
 from afgen.conditions.wav2vec2.whole import WholeConfig, WholeWav2Vec2
 from afgen.errors import WeightsMismatchError
+
+MODES: Final[Mapping[str, type[WholeConfig] | type[StreamingConfig]]] = {
+    "whole": WholeConfig,
+    "streaming": StreamingConfig,
+}
 
 
 def features_from(
@@ -48,9 +53,10 @@ def _wav2vec2(
     sizes, mode = settings.pop("wav2vec2", None), settings.pop("mode", "whole")
     if sizes is None or tensors is None:
         raise WeightsMismatchError("the generator hears through wav2vec2, which is not there")
+    if mode not in MODES:
+        raise WeightsMismatchError(f"the weights want wav2vec2 in an unknown mode, {mode!r}")
+    config = config_from(MODES[mode], settings)
     network = Wav2Vec2Network(config_from(Wav2Vec2Config, sizes), tensors, device)
-    if mode == "whole":
-        return WholeWav2Vec2(network, config_from(WholeConfig, settings))
-    if mode == "streaming":
-        return StreamingWav2Vec2(network, config_from(StreamingConfig, settings))
-    raise WeightsMismatchError(f"the weights want wav2vec2 features in an unknown mode, {mode!r}")
+    if isinstance(config, WholeConfig):
+        return WholeWav2Vec2(network, config)
+    return StreamingWav2Vec2(network, config)

@@ -108,6 +108,11 @@ def config_from_hugging_face(
         ours: _size(settings.get(theirs, getattr(base, ours)), theirs)
         for theirs, ours in _SIZES.items()
     }
+    for parts in ("heads", "position_groups"):
+        if sizes["width"] % sizes[parts]:
+            raise WeightsMismatchError(
+                f"{CONFIG} divides hidden_size = {sizes['width']} into {sizes[parts]} {parts}."
+            )
     normalize = bool(preprocessor.get("do_normalize", True))
     return dataclasses.replace(
         base, channels=_size(widths[0], "conv_dim"), normalize=normalize, **sizes

@@ -32,15 +32,16 @@ _OUTPUTS_PER_FRAME = 2  # of the convolutions
 class StreamingConfig:
     """What a hop sees, and what the statistics begin with.
 
-    The beginning counts as `assumed_s` of speech of `assumed_level_db` against full scale, which
-    keeps the noise before the first word from being taken for speech.
+    The beginning counts as `assumed_s` of speech of `assumed_level_db` against full scale: short,
+    so that it soon gives way, and as loud as recordings of speech are, so that the noise before the
+    first word is not taken for speech.
     """
 
     look_ahead_frames: int = BLOCK_FRAMES
     context_frames: int = 4 * FRAME_RATE_HZ
     hop_frames: int = BLOCK_FRAMES
-    assumed_s: float = 1.0
-    assumed_level_db: float = -46.0
+    assumed_s: float = 0.3
+    assumed_level_db: float = -20.0
     neighbour_correlation: float = 0.9  # of samples of speech at 16 kHz; measured: 0.90 to 0.98
 
     @property
