@@ -45,7 +45,7 @@ def generator(
     """
     from afgen.evaluate.generator_speed import bench_generator, generator_targets
 
-    models = _models(preset, device, untrained, number=number, threads=threads, hearing=False)
+    models = bench_models(preset, device, untrained, number=number, threads=threads, hearing=False)
     model = models.sampler(nfe, 2.0, 1.0, first_window=first_window).model
     counts = sorted({1, rows})
     speeds = [
@@ -85,7 +85,7 @@ def autoencoder(
     from afgen.presets import find_faces
     from afgen.signals import Portrait
 
-    models = _models(preset, device, untrained, size=size, threads=threads, hearing=False)
+    models = bench_models(preset, device, untrained, size=size, threads=threads, hearing=False)
     image_HWC = data.astronaut()
     with torch.inference_mode():
         speed = bench_autoencoder(
@@ -133,7 +133,7 @@ def render(
     from afgen.render.settings import RenderSettings
 
     settings = checked(RenderSettings, preset=preset, device=device, size=size)
-    models = _models(preset, device, untrained)
+    models = bench_models(preset, device, untrained)
     with progress_bars() as show:
         figures = bench_demo(
             seconds,
@@ -161,7 +161,7 @@ def render(
     _print_targets(targets)
 
 
-def _models(
+def bench_models(
     preset: str,
     device: str,
     untrained: bool,

@@ -17,6 +17,7 @@ from afgen.render.job import render
 from afgen.render.progress import Listener, silent
 from afgen.render.settings import RenderSettings, Sources
 from afgen.render.understanding import inspect
+from afgen.signals import Portrait
 
 ASSETS = files("afgen.demo") / "assets"
 
@@ -44,6 +45,11 @@ def demo(folder: Path, *, progress: Listener = silent) -> Made:
         inspect(sources, made.timeline, progress=progress)
     save_png(sheet_of_video(made.video), made.sheet)
     return made
+
+
+def demo_portrait() -> Portrait:
+    """The portrait of the demo."""
+    return Portrait(np.asarray(data.astronaut(), np.uint8), sha256="", name="portrait")
 
 
 def bench_demo(
