@@ -23,6 +23,7 @@ from torch import Tensor
 
 from afgen.autoencoder.lia.blur import TAPS
 from afgen.autoencoder.lia.config import SMALLEST, LiaConfig
+from afgen.checkpoint import check_layout
 from afgen.errors import WeightsMismatchError
 
 AVATAR_FORCING: Final = "motion_autoencoder."
@@ -134,48 +135,37 @@ def _picture(theirs: str, ours: str | None, inputs: int) -> Iterator[Entry]:
 
 
 def _config(weights: Mapping[str, Tensor], prefix: str) -> LiaConfig:
-    """Sizes that the shapes tell; whatever does not fit them is found when all are compared."""
-    blocks = sum(name.endswith("conv1.0.weight") for name in weights)
+    """Sizes as far as the shapes tell; the comparison finds whatever contradicts them."""
+
+    def size(otherwise: int, *places: tuple[str, int]) -> int:
+        shapes = [(weights[prefix + n].shape, axis) for n, axis in places if prefix + n in weights]
+        return next((shape[axis] for shape, axis in shapes if axis < len(shape)), otherwise)
+
+    usual = LiaConfig()
+    blocks = sum(name.endswith("conv1.0.weight") for name in weights) or len(usual.resolutions) - 1
+    dim = size(usual.latent_dim, ("dec.direction.weight", 0), ("enc.fc.0.weight", 1))
+    directions = size(usual.directions, ("dec.direction.weight", 1), ("enc.fc.4.weight", 0))
     head = f"enc.net_app.convs.{blocks + 1}.weight"
+    widest = size(usual.max_channels, (head, 1), ("dec.input.input", 1))
     try:
-        widest, finest = weights[prefix + head].shape[1], weights[prefix + _STEM].shape[0]
-        dim, directions = weights[prefix + "dec.direction.weight"].shape
-    except (KeyError, ValueError) as error:
-        raise WeightsMismatchError(f"the public checkpoint lacks a usable {error}") from error
-    for multiplier in (1, 2):
-        try:
-            config = LiaConfig(SMALLEST << blocks, dim, directions, multiplier, widest)
-        except ValueError as error:
-            raise WeightsMismatchError(
-                f"the public checkpoint is of no known size: {error}"
-            ) from error
-        if config.channels(config.size) == finest:
-            return config
-    raise WeightsMismatchError(
-        f"{prefix + _STEM!r} has {finest} channels, which fits no known size"
-    )
+        configs = [LiaConfig(SMALLEST << blocks, dim, directions, m, widest) for m in (1, 2)]
+    except ValueError as error:
+        raise WeightsMismatchError(f"the public checkpoint is of no known size: {error}") from error
+    finest = size(configs[0].channels(configs[0].size), (_STEM, 0))
+    fitting = [config for config in configs if config.channels(config.size) == finest]
+    return (fitting or configs)[0]
 
 
 def _check(weights: Mapping[str, Tensor], entries: list[Entry]) -> None:
-    expected = {entry.theirs: entry.shape for entry in entries}
     taps = {name: tensor for name, tensor in weights.items() if name.endswith(_KERNEL)}
-    faults = [f"lacks {name!r}" for name in expected.keys() - weights.keys()]
-    faults += [
-        f"has an unknown {name!r}" for name in weights.keys() - expected.keys() - taps.keys()
-    ]
-    faults += [
-        f"has {name!r} of the shape {tuple(weights[name].shape)} instead of {shape}"
-        for name, shape in expected.items()
-        if name in weights and tuple(weights[name].shape) != shape
-    ]
-    faults += [
-        f"filters otherwise than with {TAPS} in {name!r}"
-        for name, kernel in taps.items()
-        if not _is_our_filter(kernel)
-    ]
-    if faults:
-        more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise WeightsMismatchError("the public checkpoint " + "; ".join(sorted(faults)[:3]) + more)
+    found = {name: tensor for name, tensor in weights.items() if name not in taps}
+    expected = {entry.theirs: entry.shape for entry in entries}
+    check_layout(found, expected, where="the public checkpoint of the autoencoder")
+    for name, kernel in taps.items():
+        if not _is_our_filter(kernel):
+            raise WeightsMismatchError(
+                f"the public checkpoint filters otherwise than with {TAPS} in {name!r}"
+            )
 
 
 def _is_our_filter(kernel: Tensor) -> bool:

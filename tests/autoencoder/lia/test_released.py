@@ -122,7 +122,7 @@ def test_other_members_of_the_family() -> None:
     assert from_lia(bare)[0] == LiaConfig(size=64)
     whole = {**weights, "fmt.pos_embed": torch.zeros(1)}
     assert from_float(whole)[0] == LiaConfig(size=64)
-    with pytest.raises(WeightsMismatchError, match=r"unknown 'fmt\.pos_embed'"):
+    with pytest.raises(WeightsMismatchError, match=r"unexpected 'fmt\.pos_embed'"):
         from_released(whole)
 
 
@@ -137,9 +137,9 @@ def test_narrower_networks_are_recognised() -> None:
     [
         ("enc.fc.4.bias", None, "lacks 'motion_autoencoder.enc.fc.4.bias'"),
         ("enc.net_app.convs.0.0.weight", None, "lacks .*convs.0.0.weight"),
-        ("dec.surprise", torch.zeros(1), "unknown 'motion_autoencoder.dec.surprise'"),
-        ("dec.conv1.noise.weight", torch.zeros(2), r"noise.weight' of the shape \(2,\) instead"),
-        ("enc.fc.0.weight", torch.zeros(512, 500), r"fc.0.weight' of the shape \(512, 500\)"),
+        ("dec.surprise", torch.zeros(1), "unexpected 'motion_autoencoder.dec.surprise'"),
+        ("dec.conv1.noise.weight", torch.zeros(2), r"noise.weight' \(2,\) instead of \(1,\)"),
+        ("enc.fc.0.weight", torch.zeros(512, 500), r"fc.0.weight' \(512, 500\) instead"),
         ("dec.to_rgbs.0.upsample.kernel", torch.ones(4, 4), "filters otherwise"),
     ],
 )
@@ -150,6 +150,13 @@ def test_what_does_not_belong_is_named(name: str, tensor: Tensor | None, told: s
     else:
         weights[AUTOENCODER + name] = tensor
     with pytest.raises(WeightsMismatchError, match=told):
+        from_released(weights)
+
+
+@pytest.mark.parametrize("kept", [40, 90])
+def test_of_a_checkpoint_cut_short_all_that_is_missing_is_counted(kept: int) -> None:
+    weights = dict(list(empty(64).items())[:kept])
+    with pytest.raises(WeightsMismatchError, match=r"lacks 'motion_auto.* and \d+ more$"):
         from_released(weights)
 
 
