@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name everybody reads)
 
 from afgen.checkpoint import fill
+from afgen.clock import SAMPLES_PER_FRAME
 from afgen.conditions.torchaudio_pure import models
 from afgen.conditions.wav2vec2.config import (
     HOP_SAMPLES,
@@ -115,6 +116,11 @@ class Wav2Vec2Network:
         projected_1TW = self._encoder.feature_projection(heard_TC[None])
         layers = self._encoder.transformer.get_intermediate_outputs(projected_1TW)
         return torch.cat(layers, dim=-1)[0]
+
+
+def frames_of(audio_S: Samples) -> int:
+    """Frames that a voice reaches into; the last may be partly filled."""
+    return -(-len(audio_S) // SAMPLES_PER_FRAME)
 
 
 def _sound(audio_S: Samples, start: int, end: int) -> Tensor:

@@ -14,7 +14,7 @@ how much.
 Shape letters: S samples, T frames, C channels, A features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from afgen.clock import BLOCK_FRAMES, FRAME_RATE_HZ, SAMPLES_PER_FRAME
 from afgen.conditions.wav2vec2.moments import Moments, quiet_speech
-from afgen.conditions.wav2vec2.network import Wav2Vec2Network
+from afgen.conditions.wav2vec2.network import Wav2Vec2Network, frames_of
 from afgen.signals import Floats, Samples
 
 _OUTPUTS_PER_FRAME = 2  # of the convolutions
@@ -85,9 +85,12 @@ class StreamingWav2Vec2:
     ) -> tuple[Floats, StreamingState]:
         """Rows (T, A) of the frames from `start_frame` on, as `AudioFeatures` has it.
 
-        Raises ValueError where `state` is not that of the frames before.
+        The look-ahead ends where the voice does. Raises ValueError on frames behind its end, and
+        where `state` is not that of the frames before.
         """
         hop_frames, end = self.config.hop_frames, start_frame + frames
+        if end > frames_of(audio_S):
+            raise ValueError(f"there is no frame {end - 1} in a voice of {frames_of(audio_S)}")
         if state is None:
             state = self._before(audio_S, start_frame // hop_frames)
         parts = [np.zeros((0, self.audio_dim), np.float32)]
@@ -102,42 +105,43 @@ class StreamingWav2Vec2:
 
     def _hop(self, audio_S: Samples, state: StreamingState) -> StreamingState:
         """The next hop."""
-        config = self.config
+        config, first_frame = self.config, state.hops * self.config.hop_frames
         heard = self._hear(audio_S, state)
-        kept_TC = heard.heard_TC[-config.window_frames :]
-        first = len(kept_TC) - config.look_ahead_frames - config.hop_frames
-        all_TA = self.network.transform(kept_TC)
-        rows_TA: Floats = all_TA[first : first + config.hop_frames].float().cpu().numpy()
+        context = min(first_frame, config.context_frames)
+        kept = context + self._heard_before(audio_S, heard.hops) - first_frame
+        kept_TC = heard.heard_TC[-kept:]
+        window_TA = self.network.transform(kept_TC)
+        rows_TA: Floats = window_TA[context : context + config.hop_frames].float().cpu().numpy()
         return StreamingState(heard.hops, heard.moments, kept_TC, rows_TA)
 
     def _hear(self, audio_S: Samples, state: StreamingState) -> StreamingState:
         """One hop further, without its rows."""
-        end = self._heard_after(state.hops)
-        start = self._heard_after(state.hops - 1) if state.hops else 0
+        start = self._heard_before(audio_S, state.hops)
+        end = self._heard_before(audio_S, state.hops + 1)
         moments = state.moments.after(audio_S, end * SAMPLES_PER_FRAME)
-        new_LC = self.network.convolve(
-            audio_S,
-            start * _OUTPUTS_PER_FRAME,
-            (end - 1) * _OUTPUTS_PER_FRAME + 1,
-            moments,
-        )
+        first, last = start * _OUTPUTS_PER_FRAME, (end - 1) * _OUTPUTS_PER_FRAME
+        new_LC = self.network.convolve(audio_S, first, last + 1, moments)
         heard_TC = torch.cat((state.heard_TC, new_LC[::_OUTPUTS_PER_FRAME]))
         return StreamingState(state.hops + 1, moments, heard_TC, state.rows_TA)
 
-    def _heard_after(self, hop: int) -> int:
-        """Frames that have been heard when a hop is done."""
-        return (hop + 1) * self.config.hop_frames + self.config.look_ahead_frames
+    def _heard_before(self, audio_S: Samples, hop: int) -> int:
+        """Frames that have been heard when all hops before this one are done."""
+        if hop == 0:
+            return 0
+        ahead = hop * self.config.hop_frames + self.config.look_ahead_frames
+        return min(ahead, frames_of(audio_S))
 
     def _before(self, audio_S: Samples, hop: int) -> StreamingState:
         """The state before a hop: statistics of all the past, features of the context only."""
         state = self._begin(audio_S)
         needed = hop * self.config.hop_frames - self.config.context_frames
-        while state.hops < hop and self._heard_after(state.hops) <= needed:
-            end_sample = self._heard_after(state.hops) * SAMPLES_PER_FRAME
-            moments = state.moments.after(audio_S, end_sample)
-            state = StreamingState(state.hops + 1, moments, state.heard_TC, state.rows_TA)
         while state.hops < hop:
-            state = self._hear(audio_S, state)
+            end = self._heard_before(audio_S, state.hops + 1)
+            if end > needed:
+                state = self._hear(audio_S, state)
+            else:
+                moments = state.moments.after(audio_S, end * SAMPLES_PER_FRAME)
+                state = replace(state, hops=state.hops + 1, moments=moments)
         return state
 
     def _begin(self, audio_S: Samples) -> StreamingState:

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from afgen.clock import FRAME_RATE_HZ, SAMPLES_PER_FRAME
+from afgen.clock import FRAME_RATE_HZ
 from afgen.conditions.wav2vec2.config import HOP_SAMPLES, REACH_SAMPLES
 from afgen.conditions.wav2vec2.moments import Moments, nothing_heard
-from afgen.conditions.wav2vec2.network import Wav2Vec2Network
+from afgen.conditions.wav2vec2.network import Wav2Vec2Network, frames_of
 from afgen.signals import Floats, Samples
 
 _NO_WINDOW: Final = -1
@@ -123,11 +123,6 @@ class WholeWav2Vec2:
         if window == self._windows(total) - 1:
             return total
         return (window + 1) * self.config.step_frames + self.config.margin_frames
-
-
-def frames_of(audio_S: Samples) -> int:
-    """Frames that a voice reaches into; the last may be partly filled."""
-    return -(-len(audio_S) // SAMPLES_PER_FRAME)
 
 
 def interpolated(

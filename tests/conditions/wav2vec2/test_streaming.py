@@ -83,6 +83,18 @@ def test_noise_before_the_first_word_stays_below_speech() -> None:
     assert knowing.heard_TC.std(dim=0).mean() < 0.2 * naive.heard_TC.std(dim=0).mean()
 
 
+@pytest.mark.parametrize("start", [0, 50, 70])
+def test_the_look_ahead_ends_with_the_voice(start: int) -> None:
+    """The last hop sees its context and nothing behind the end."""
+    audio_S = voice(77)
+    rows_TA, state = FEATURES.rows(audio_S, start, 77 - start)
+    assert rows_TA.shape == (77 - start, A)
+    assert state.heard_TC.shape[0] == 25 + 7
+    np.testing.assert_array_equal(rows_TA[70 - start :], network().transform(state.heard_TC)[25:])
+    with pytest.raises(ValueError, match="no frame 77"):
+        FEATURES.rows(audio_S, 70, 8)
+
+
 def test_a_state_of_another_place_is_refused() -> None:
     audio_S = voice(60)
     _, state = FEATURES.rows(audio_S, 0, 10)

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from afgen.conditions.wav2vec2.hugging_face import config_from_hugging_face, from_hugging_face
 from afgen.conditions.wav2vec2.moments import nothing_heard
-from afgen.conditions.wav2vec2.network import Wav2Vec2Network
-from afgen.conditions.wav2vec2.whole import WholeConfig, WholeWav2Vec2, frames_of, interpolated
+from afgen.conditions.wav2vec2.network import Wav2Vec2Network, frames_of
+from afgen.conditions.wav2vec2.whole import WholeConfig, WholeWav2Vec2, interpolated
 from afgen.signals import Floats, Samples
 from tests.conditions.wav2vec2.tiny import A, network, normalised, torchaudio_model, voice
 from tests.rule_made import TINY_WAV2VEC2, by_rule, wav2vec2_layout
