@@ -18,7 +18,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from afgen.errors import WeightsDamagedError, WeightsMismatchError, WeightsMissingError
+from afgen.errors import (
+    OutputUnwritableError,
+    WeightsDamagedError,
+    WeightsMismatchError,
+    WeightsMissingError,
+)
 
 NAMED = 4  # entries of a kind that an error names
 NOT_THE_LAYOUT = "This is another checkpoint, or one of another version or size."
@@ -48,7 +53,7 @@ def save_checkpoint(
     """Write a checkpoint and return its SHA-256; the same contents give the same bytes.
 
     `dtype` stores floating-point weights in another type, float16 for half the size. The file
-    appears at once or not at all.
+    appears at once or not at all. Raises OSError or OutputUnwritableError.
     """
     header = {"config": config, "provenance": provenance}
     stored = {
@@ -58,7 +63,10 @@ def save_checkpoint(
     partial = path.with_name(path.name + ".partial")
     partial.touch()
     mode = partial.stat().st_mode  # a new file's; safetensors makes one that only its owner reads
-    safetensors.torch.save_file(stored, partial, {HEADER: json.dumps(header, sort_keys=True)})
+    try:
+        safetensors.torch.save_file(stored, partial, {HEADER: json.dumps(header, sort_keys=True)})
+    except SafetensorError as error:  # its form of every failed write
+        raise OutputUnwritableError(f"{path} cannot be written: {error}") from error
     partial.chmod(mode)
     partial.replace(path)
     return _sha256(path)

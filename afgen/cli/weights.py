@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from afgen.cli.terminal import Json, print_json, print_table, progress_bars, say, stoppable
-from afgen.errors import FileMissingError, LicenceError, OptionError
+from afgen.errors import FileMissingError, LicenceError, OptionError, WeightsError
 
 if TYPE_CHECKING:
     from afgen.weights.importing import Given
@@ -171,16 +171,22 @@ def verify(
     from afgen.weights.store import installed
     from afgen.weights.store import verify as run
 
-    names = [name] if name else [known.name for known in installed()]
-    sets = [run(each) for each in names]
+    rows: list[dict[str, object]] = []
+    for each in [name] if name else [known.name for known in installed()]:
+        try:
+            known = run(each)
+            rows.append({"name": each, "ok": True, "lacks": list(known.lacks)})
+            say("[green]ok[/]  {} {}", each, _parts(known))
+        except WeightsError as error:
+            rows.append({"name": each, "ok": False, "problem": error.message, "mend": error.advice})
+            say("[red]bad[/] {} {}", each, error.message)
+            say("    [bold]{}[/]", error.advice)
     if as_json:
-        print_json(json.dumps([_plain(known) for known in sets], indent=2))
-        return
-    for known in sets:
-        state = f"whole, but lacks {', '.join(known.lacks)}" if known.lacks else "whole"
-        say("[green]ok[/] {} {}", known.name, state)
-    if not sets:
+        print_json(json.dumps(rows, indent=2))
+    if not rows:
         say("Nothing has been imported.")
+    if not all(row["ok"] for row in rows):
+        raise typer.Exit(WeightsError.exit_code)
 
 
 @weights.command()
@@ -219,12 +225,12 @@ def _import(
             hint=f"See `afgen weights import {kind} --help`.",
         )
     _agree(recipe_of(kind).licence, accept_licence)
-    with stoppable(KEPT), ExitStack() as files, _told() as (steps, bytes_there):
+    with stoppable(KEPT), ExitStack() as files, _told() as (parts, bytes_there):
         given = {
             part: files.enter_context(_given(source, sha256, bytes_there))
             for part, (source, sha256) in wanted.items()
         }
-        known = import_set(kind, given, options=ImportOptions(heads=heads), tell=steps)
+        known = import_set(kind, given, options=ImportOptions(heads=heads), tell=parts)
     _report(known, as_json)
 
 
@@ -275,14 +281,14 @@ def _told() -> "Iterator[tuple[Callable[..., None], Callable[..., None]]]":
 
     with progress_bars() as show:
 
-        def steps(stage: str, done: int, total: int) -> None:
-            show(Progress(stage, done, total, unit="steps"))
+        def parts(done: int, total: int) -> None:
+            show(Progress("importing", done, total, unit="parts"))
 
         def bytes_there(done: int, total: int | None) -> None:
             megabytes = None if total is None else total // 1_000_000
             show(Progress("download", done // 1_000_000, megabytes, unit="MB"))
 
-        yield steps, bytes_there
+        yield parts, bytes_there
 
 
 def _plain(known: "Installed") -> dict[str, object]:

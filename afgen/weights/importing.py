@@ -5,6 +5,7 @@ the date, the address and the version of the program stand beside them in the se
 """
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from afgen.checkpoint import load_header, save_checkpoint
 from afgen.conditions.wav2vec2.hugging_face import WEIGHTS as HUGGING_FACE_WEIGHTS
 from afgen.conditions.wav2vec2.hugging_face import convert_wav2vec2
 from afgen.errors import (
+    DiskFullError,
     OptionError,
     OutputUnwritableError,
     WeightsMismatchError,
@@ -45,9 +47,8 @@ _PARTS_OF_ALL: Final = (  # how the entries of one part or another of these syst
     "emotion_encoder.",
     "fmt.",
 )
-_STEPS: Final = ("reading", "checking", "writing")
 
-Tell = Callable[[str, int, int], None]  # stage, steps done, steps in all
+Tell = Callable[[int, int], None]  # parts done, parts in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def import_set(
     given: Mapping[str, Given],
     *,
     options: ImportOptions | None = None,
-    tell: Tell = lambda stage, done, total: None,
+    tell: Tell = lambda done, total: None,
 ) -> Installed:
     """Make or complete the set of this kind; parts that are not given stay as they are.
 
@@ -108,14 +109,13 @@ def import_set(
         )
     before = store.look_up(recipe.name)
     with store.replacing(recipe.name) as fresh:
-        made = {
-            part: _import_part(recipe, part, file, fresh, options or ImportOptions(), tell)
-            for part, file in given.items()
-        }
-        kept = {} if before is None else {p: before for p in before.sha256 if p not in given}
-        for part, known in kept.items():
-            store.keep_part(known, part, fresh)
-            made[part] = (known.sha256[part], known.source[part])
+        made: dict[str, tuple[str, Origin]] = {}
+        for part, file in given.items():
+            tell(len(made), len(given))
+            made[part] = _import_part(recipe, part, file, fresh, options or ImportOptions())
+        tell(len(given), len(given))
+        if before is not None:
+            made |= _keep(before, [part for part in before.sha256 if part not in given], fresh)
         made = {part: made[part] for part in recipe.parts if part in made}
         headers = {part: load_header(fresh / f"{part}.safetensors") for part in made}
         _require_fit({part: config for part, (config, _) in headers.items()})
@@ -141,14 +141,12 @@ def recipe_of(kind: str) -> Recipe:
 
 
 def _import_part(
-    recipe: Recipe, part: str, file: Given, fresh: Path, options: ImportOptions, tell: Tell
+    recipe: Recipe, part: str, file: Given, fresh: Path, options: ImportOptions
 ) -> tuple[str, Origin]:
     """Write one part; its hash and where it comes from."""
-    tell(f"{part}: {_STEPS[0]}", 0, len(_STEPS))
     origin = _origin(file)
-    tell(f"{part}: {_STEPS[1]}", 1, len(_STEPS))
     converted = recipe.parts[part](file.path, options)
-    tell(f"{part}: {_STEPS[2]}", 2, len(_STEPS))
+    _require_room(fresh, sum(4 * tensor.numel() for tensor in converted.tensors.values()))
     provenance = {
         "source": origin.model_dump(exclude={"url"}),
         "licence": recipe.licence.name,
@@ -164,8 +162,13 @@ def _import_part(
         provenance=provenance,
         dtype=torch.float32,
     )
-    tell(part, len(_STEPS), len(_STEPS))
     return sha256, origin
+
+
+def _keep(before: Installed, parts: list[str], fresh: Path) -> dict[str, tuple[str, Origin]]:
+    for part in parts:
+        store.keep_part(before, part, fresh)
+    return {part: (before.sha256[part], before.source[part]) for part in parts}
 
 
 def _record(
@@ -216,6 +219,16 @@ def _origin(file: Given) -> Origin:
         size_bytes=weights.stat().st_size,
         url=file.url,
     )
+
+
+def _require_room(folder: Path, size_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < size_bytes:
+        raise DiskFullError(
+            f"{folder.parent} has {free_bytes / 1e6:.0f} MB left, and {size_bytes / 1e6:.0f} MB "
+            "are to be written.",
+            hint="Free some space, or choose another folder with AFGEN_WEIGHTS.",
+        )
 
 
 def _require_fit(configs: Mapping[str, Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from afgen.media.files import writing
 
 FOLDER_VARIABLE: Final = "AFGEN_WEIGHTS"
 RECORD: Final = "set.json"
+_NEW, _OLD = ".new", ".old"  # suffixes of hidden folders that are being made or deleted
+_ABANDONED_S: Final = 24 * 3600
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {  # what a complete set holds
     "avatar-forcing": ("autoencoder", "generator", "wav2vec2"),
     "lia-vox": ("autoencoder",),
@@ -185,7 +188,8 @@ def replacing(name: str) -> Iterator[Path]:
     store = store_folder()
     with writing(store):
         store.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".new", dir=store))
+        _sweep(store)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=_NEW, dir=store))
         fresh.chmod(stat.S_IMODE(store.stat().st_mode))
     try:
         with writing(store):
@@ -198,8 +202,13 @@ def replacing(name: str) -> Iterator[Path]:
 
 
 def keep_part(known: Installed, part: str, fresh: Path) -> None:
-    """Put a part of the present set into the folder that will replace it, without copying it."""
+    """Put a part of the present set into the folder that will replace it, without copying it.
+
+    Raises WeightsMissingError.
+    """
     source = known.files[part]
+    if not source.is_file():
+        raise WeightsMissingError(f"{source} is gone.", hint=_import_again(known.name))
     try:
         (fresh / source.name).hardlink_to(source)
     except OSError:  # a file system without links
@@ -214,9 +223,16 @@ def write_record(record: Installed, folder: Path) -> None:
 
 def _discard(folder: Path) -> None:
     """Out of sight at once, then deleted."""
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_OLD, dir=folder.parent))
     folder.replace(old / folder.name)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(store: Path) -> None:
+    """Delete what imports that were killed have left; younger ones may still be running."""
+    for folder in store.glob(".*"):
+        if folder.suffix in (_NEW, _OLD) and time.time() - folder.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_again(name: str) -> str:

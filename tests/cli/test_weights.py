@@ -229,6 +229,16 @@ def test_list_show_and_remove(afgen: Afgen, imported: Any, folder: Path) -> None
     assert afgen("weights", "list").out == ""
 
 
+def test_verify_tells_of_every_set(afgen: Afgen, imported: Any, folder: Path) -> None:
+    (folder / "avatar-forcing" / "wav2vec2.safetensors").unlink()
+    outcome = afgen("weights", "verify", "--json")
+    assert outcome.code == 3
+    (row,) = json.loads(outcome.out)
+    assert (row["name"], row["ok"]) == ("avatar-forcing", False)
+    assert "wav2vec2.safetensors" in row["problem"]
+    assert "bad" in outcome.err
+
+
 def test_without_weights_every_command_says_how_to_get_them(afgen: Afgen) -> None:
     for command in (("show",), ("verify",), ("remove", "--yes")):
         outcome = afgen("weights", *command, "avatar-forcing")

@@ -1,7 +1,9 @@
 """The folder of sets: where it is, what it holds, and changes that happen whole or not at all."""
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,16 @@ def test_a_failed_change_changes_nothing(weights_folder: Path) -> None:
         fail()
     assert store.verify("lia-vox") == made
     assert names(weights_folder) == ["lia-vox"]
+
+
+def test_what_a_killed_import_left_is_swept_away_after_a_day(weights_folder: Path) -> None:
+    install("lia-vox", "autoencoder")
+    for name, age_s in ((".float.a.new", 90_000), (".float.b.old", 90_000), (".float.c.new", 60)):
+        (weights_folder / name).mkdir()
+        then = time.time() - age_s
+        os.utime(weights_folder / name, (then, then))
+    install("lia-vox", "autoencoder")
+    assert names(weights_folder) == [".float.c.new", "lia-vox"]
 
 
 def test_a_record_names_no_place(weights_folder: Path) -> None:
