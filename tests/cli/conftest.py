@@ -30,8 +30,10 @@ Afgen = Callable[..., Outcome]
 
 
 def _untrained(name: str, device: str) -> Models:
-    presets.preset_named(name)
-    return untrained_models()
+    """In place of the embedded weights; those of other presets are what a test has imported."""
+    preset = presets.preset_named(name)
+    presets.device_for(preset, device)
+    return untrained_models() if preset.embedded else presets.load_models(name, device)
 
 
 @pytest.fixture
@@ -40,6 +42,7 @@ def afgen(
 ) -> Callable[..., Outcome]:
     """The command line in this process, on an untrained generator."""
     monkeypatch.setattr("afgen.render.take.load_models", _untrained)
+    monkeypatch.setattr("afgen.render.many.load_models", _untrained)
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["afgen", *map(str, arguments)])

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PillowImage
 from skimage import data
 
@@ -256,6 +257,20 @@ def test_a_folder_that_may_not_be_written(afgen: Afgen, inputs: Inputs) -> None:
         assert not list(closed.iterdir())
 
 
+def test_a_part_that_nobody_plays(afgen: Afgen, inputs: Inputs, place: Path) -> None:
+    portrait, _, avatar, _, user = inputs.good
+    with unchanged(place):
+        deaf = afgen(
+            "render", portrait, "--user-audio", user, "--only", "talking", "-o", place / "out.mp4"
+        )
+        alone = afgen(
+            "render", portrait, "--avatar-audio", avatar, "--only", "listening",
+            "-o", place / "out.mp4",
+        )  # fmt: skip
+    assert_refused(deaf, "no_person")
+    assert_refused(alone, "no_person")
+
+
 def test_a_result_that_would_replace_its_input(afgen: Afgen, inputs: Inputs, place: Path) -> None:
     call = place / "call.mp4"
     call.write_bytes(inputs.voice.read_bytes())
@@ -300,6 +315,14 @@ BAD_OPTIONS = {
         "--expression -0.1",
         "--blink nan",
         "--preset none",
+        "--preset avatar-forcing --head 0.5",
+        "--device gpu",
+        "--first-window 20",
+        "--first-window 50",
+        "--audio-mode whole",
+        "--audio-mode none",
+        "--anchor 1.1",
+        "--only nobody",
         "--layout none",
         "--layout side-by-side",
         "--sound none_of_it",
@@ -363,6 +386,25 @@ def test_weights_that_are_not_there(
     with unchanged(place):
         outcome = afgen("render", *inputs.good, "-o", place / "out.mp4")
     assert_refused(outcome, "weights_missing", exit_code=3)
+
+
+def test_weights_that_were_never_imported(
+    afgen: Afgen, inputs: Inputs, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFGEN_WEIGHTS", str(place / "nowhere"))
+    with unchanged(place):
+        outcome = afgen(
+            "render", *inputs.good, "-o", place / "out.mp4", "--preset", "avatar-forcing"
+        )
+    assert_refused(outcome, "weights_missing", exit_code=3)
+    assert "afgen weights import avatar-forcing --autoencoder" in outcome.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there(afgen: Afgen, inputs: Inputs, place: Path) -> None:
+    with unchanged(place):
+        outcome = afgen("render", *inputs.good, "-o", place / "out.mp4", "--device", "cuda")
+    assert_refused(outcome, "option")
 
 
 def test_an_ffmpeg_that_is_not_there(
