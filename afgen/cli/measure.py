@@ -29,6 +29,10 @@ def _cell(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else value
 
 
+def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
+
+
 @bench.command()
 def reenactment(
     clips: Annotated[list[Path], typer.Argument(help="Videos of one face each.")],
@@ -221,5 +225,5 @@ def drift(
         rows += [{"anchor": strength, **asdict(part)} for part in measured]
     rows.sort(key=lambda row: row["until_min"])  # with and without the anchor side by side
     if not as_json:
-        rows = [{**row, **(row.pop("face") or {})} for row in rows]
+        rows = [_without(row, "face") | (row["face"] or {}) for row in rows]
     _show(rows, as_json)
