@@ -30,8 +30,10 @@ from afgen.errors import MediaTooSmallError, WeightsMismatchError
 from afgen.signals import Floats, Samples
 from afgen.weights.reading import read_weights
 
-LOOK_AHEADS: Final = (0, 2, 5, 10, 25)  # frames
-CONTEXTS: Final = (50, 100, 200)  # frames
+SETTINGS: Final = (
+    *(StreamingConfig(look_ahead_frames=look_ahead) for look_ahead in (0, 2, 5, 10, 25)),
+    *(StreamingConfig(context_frames=context) for context in (50, 200)),
+)
 _START_FRAMES: Final = FRAME_RATE_HZ  # while normalisation knows next to nothing
 
 
@@ -49,13 +51,6 @@ class AudioDistance:
     start: float  # the same, over the first second alone
     layers: tuple[float, ...]  # from the first to the last
     block_ms: float  # to make the rows of a block of one voice
-
-
-SETTINGS: Final = tuple(
-    StreamingConfig(look_ahead_frames=look_ahead, context_frames=context)
-    for context in CONTEXTS
-    for look_ahead in LOOK_AHEADS
-)
 
 
 def measure_audio(
