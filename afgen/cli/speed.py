@@ -194,6 +194,7 @@ def bench_models(
 def _generator_figures(speed: "GeneratorSpeed") -> dict[str, str]:
     return {
         "first window": _ms(speed.first_window_s),
+        "processor time of the first": _ms(speed.first_window_cpu_s),
         "block": _ms(speed.block_s),
         "processor time of it": _ms(speed.block_cpu_s),
         "frames a second": f"{speed.frames_per_s:.1f}",

@@ -5,9 +5,9 @@ motion, A audio features.
 """
 
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,12 +15,13 @@ import torch
 from afgen.clock import seconds_at
 from afgen.evaluate.roofline import (
     Machine,
+    Spent,
     Target,
     Work,
     count_work,
     device_memory_mb,
     measure_machine,
-    seconds_of,
+    spent_on,
 )
 from afgen.generator.block import BlockFunction
 from afgen.generator.config import GeneratorConfig
@@ -42,6 +43,7 @@ class GeneratorSpeed:
 
     rows: int
     first_window_s: float
+    first_window_cpu_s: float
     block_s: float
     block_cpu_s: float
     frames_per_s: float  # of all rows together
@@ -68,15 +70,16 @@ def bench_generator(
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     sampler = MotionSampler(model, nfe, draw=draw)
-    first_window_s, spent = _timed_stream(sampler, rows, blocks)
+    first, spent = _timed_stream(sampler, rows, blocks)
     block_s = statistics.median(wall_s for wall_s, _ in spent)
     _, more = _timed_stream(replace(sampler, nfe=2 * nfe), rows, blocks)
-    evaluation = _evaluation_share(spent, more, nfe)
+    evaluation = _evaluation_share(spent, more, nfe, device)
     work, machine = block_work(model.config, rows, nfe, dtype), measure_machine(device, dtype)
     made = model.config.block_frames * rows
     return GeneratorSpeed(
         rows=rows,
-        first_window_s=first_window_s,
+        first_window_s=first.wall_s,
+        first_window_cpu_s=first.cpu_s,
         block_s=block_s,
         block_cpu_s=statistics.median(cpu_s for _, cpu_s in spent),
         frames_per_s=made / block_s,
@@ -120,17 +123,19 @@ def block_work(config: GeneratorConfig, rows: int, nfe: int, dtype: torch.dtype)
 
 
 def _evaluation_share(
-    spent: Sequence[tuple[float, float]], more: Sequence[tuple[float, float]], nfe: int
+    spent: Sequence[Spent], more: Sequence[Spent], nfe: int, device: torch.device
 ) -> float:
-    """What one evaluation is of a block with `nfe`; `more` are blocks of twice as many."""
-    least_s, more_s = min(wall_s for wall_s, _ in spent), min(wall_s for wall_s, _ in more)
+    """What one evaluation is of a block with `nfe`; `more` are blocks of twice as many.
+
+    Processor time where there is nothing else, because other programs do not disturb it.
+    """
+    kind = Spent._fields.index("cpu_s" if device.type == "cpu" else "wall_s")
+    least_s, more_s = (min(one[kind] for one in several) for several in (spent, more))
     return min(max((more_s - least_s) / nfe / least_s, 0.0), 1 / (nfe - 1))
 
 
-def _timed_stream(
-    sampler: MotionSampler, rows: int, blocks: int
-) -> tuple[float, list[tuple[float, float]]]:
-    """Seconds of a first window, and wall-clock and processor seconds of each later block.
+def _timed_stream(sampler: MotionSampler, rows: int, blocks: int) -> tuple[Spent, list[Spent]]:
+    """What a first window takes, and each later block.
 
     The first window is timed when it is no longer the first of its shape.
     """
@@ -140,14 +145,12 @@ def _timed_stream(
     first = [next(conditions)] * rows
     start = sampler.begin(reference_RD, list(range(rows)))
     _, state = sampler.step(first, start)
-    first_s = seconds_of(lambda: sampler.step(first, start), device)
-    spent = []
+    _, again = spent_on(lambda: sampler.step(first, start), device)
+    blocks_spent = []
     for block in conditions:
-        before = time.process_time()
-        began = time.perf_counter()
-        _, state = sampler.step([block] * rows, state)  # brings its motion to the host: finished
-        spent.append((time.perf_counter() - began, time.process_time() - before))
-    return first_s, spent[WARM_UP - 1 :]
+        (_, state), spent = spent_on(partial(sampler.step, [block] * rows, state), device)
+        blocks_spent.append(spent)
+    return again, blocks_spent[WARM_UP - 1 :]
 
 
 def _random_conditions(config: GeneratorConfig, windows: int) -> Iterator[Conditions]:

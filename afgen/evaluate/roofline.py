@@ -8,7 +8,7 @@ convolutions, attention) with what they read and write; all else could be fused 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from afgen.render.stopwatch import peak_memory_mb
+
+R = TypeVar("R")
 
 _SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product is timed
 _FLOATS = {"cpu": 1 << 25, "cuda": 1 << 28}  # that are copied: more than any cache holds
@@ -66,13 +68,28 @@ def measure_machine(device: torch.device, dtype: torch.dtype = torch.float32) ->
     )
 
 
+class Spent(NamedTuple):
+    """Seconds of the clock, and of the processor over all its threads.
+
+    The second say more where other programs want the processor, too.
+    """
+
+    wall_s: float
+    cpu_s: float
+
+
+def spent_on(call: Callable[[], R], device: torch.device) -> tuple[R, Spent]:
+    """What a call gives, and what it takes with all that it started on the device."""
+    _finish(device)
+    before, began = time.process_time(), time.perf_counter()
+    result = call()
+    _finish(device)
+    return result, Spent(time.perf_counter() - began, time.process_time() - before)
+
+
 def seconds_of(call: Callable[[], object], device: torch.device) -> float:
-    """Wall-clock seconds of a call, with all that it started on the device."""
-    _finish(device)
-    began = time.perf_counter()
-    call()
-    _finish(device)
-    return time.perf_counter() - began
+    """The wall-clock seconds of a call."""
+    return spent_on(call, device)[1].wall_s
 
 
 def count_work(call: Callable[[], object]) -> Work:
