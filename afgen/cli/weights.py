@@ -214,7 +214,8 @@ def _import(
     *,
     heads: int = 8,
 ) -> None:
-    from afgen.weights.importing import ImportOptions, import_set, recipe_of
+    from afgen.weights.importing import import_set
+    from afgen.weights.recipes import ImportOptions, recipe_of
 
     wanted = {
         part: (source, sha256) for part, (source, sha256) in sources.items() if source is not None

@@ -4,23 +4,18 @@ What comes out depends on the given files alone, so the same checkpoint always g
 the date, the address and the version of the program stand beside them in the set's record.
 """
 
-import dataclasses
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from afgen.autoencoder.lia.released import AVATAR_FORCING as AUTOENCODER
-from afgen.autoencoder.lia.released import from_released as autoencoder_from_released
 from afgen.checkpoint import load_header, save_checkpoint
 from afgen.conditions.wav2vec2.hugging_face import WEIGHTS as HUGGING_FACE_WEIGHTS
-from afgen.conditions.wav2vec2.hugging_face import convert_wav2vec2
 from afgen.errors import (
     DiskFullError,
     OptionError,
@@ -28,25 +23,10 @@ from afgen.errors import (
     WeightsMismatchError,
     WeightsMissingError,
 )
-from afgen.generator.released import PREFIXES as GENERATOR
-from afgen.generator.released import from_released as generator_from_released
-from afgen.generator.released import mask_agrees
 from afgen.media.files import sha256_of
-from afgen.weights import licences, store
-from afgen.weights.licences import Licence
-from afgen.weights.reading import read_weights, require_finite
+from afgen.weights import store
+from afgen.weights.recipes import ImportOptions, Recipe, recipe_of
 from afgen.weights.store import Installed, Origin
-
-NOISE_AT_1000: Final = "time 1000 is noise, 0 is motion"
-NOISE_AT_0: Final = "time 0 is noise, 1 is motion, in FLOAT's own generator (not imported)"
-MASK: Final = "frame-causal, 2 frames of look-ahead"
-_PARTS_OF_ALL: Final = (  # how the entries of one part or another of these systems begin
-    "motion_autoencoder.",
-    "flow_transformer.",
-    "audio_encoder.",
-    "emotion_encoder.",
-    "fmt.",
-)
 
 Tell = Callable[[int, int], None]  # parts done, parts in all
 
@@ -58,36 +38,6 @@ class Given:
     path: Path
     url: str | None = None
     sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportOptions:
-    """What cannot be seen from the weights. `heads`: attention heads of the generator."""
-
-    heads: int = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted:
-    """A part in our names, and what is to be remembered of it."""
-
-    tensors: dict[str, Tensor]
-    config: dict[str, Any]
-    time_direction: str | None = None
-    mask: str | None = None
-    remarks: tuple[str, ...] = ()
-
-
-Convert = Callable[[Path, ImportOptions], Converted]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one kind of public checkpoint becomes a set."""
-
-    name: str
-    licence: Licence
-    parts: Mapping[str, Convert]
 
 
 def import_set(
@@ -129,15 +79,6 @@ def _there(name: str) -> Installed:
     if known is None:
         raise OutputUnwritableError(f"{store.store_folder() / name} vanished.")
     return known
-
-
-def recipe_of(kind: str) -> Recipe:
-    """Raises OptionError for a kind that is not in the list."""
-    if kind not in RECIPES:
-        raise OptionError(
-            f"there is no kind of checkpoint {kind!r}.", hint=f"Known: {', '.join(RECIPES)}."
-        )
-    return RECIPES[kind]
 
 
 def _import_part(
@@ -250,80 +191,3 @@ def _require_fit(configs: Mapping[str, Mapping[str, Any]]) -> None:
                 f"folder gives {heard}.",
                 hint="Give the folder of wav2vec2-base-960h.",
             )
-
-
-def _autoencoder(prefix: str, entry: str | None, time_direction: str | None) -> Convert:
-    def convert(path: Path, options: ImportOptions) -> Converted:
-        weights, remarks = _own(read_weights(path, entry=entry), path, (prefix,))
-        config, tensors = autoencoder_from_released(weights, prefix=prefix)
-        return Converted(
-            tensors=tensors,
-            config={"autoencoder": config.as_dict()},
-            time_direction=time_direction,
-            remarks=remarks,
-        )
-
-    return convert
-
-
-def _generator(path: Path, options: ImportOptions) -> Converted:
-    weights, remarks = _own(read_weights(path), path, GENERATOR)
-    config, tensors = generator_from_released(weights, heads=options.heads)
-    agrees = mask_agrees(weights)
-    if agrees is False:
-        remarks += (f"{path.name} has another mask in it, which the released code does not read",)
-    return Converted(
-        tensors=tensors,
-        config={"generator": config.as_dict(), "features": {"kind": "wav2vec2"}},
-        time_direction=NOISE_AT_1000,
-        mask=MASK + ("" if agrees is None else "; also stated by the file" * agrees),
-        remarks=remarks,
-    )
-
-
-def _wav2vec2(path: Path, options: ImportOptions) -> Converted:
-    config, tensors = convert_wav2vec2(path, _read_finite)
-    return Converted(tensors=tensors, config={"wav2vec2": dataclasses.asdict(config)})
-
-
-def _read_finite(path: Path) -> dict[str, Tensor]:
-    weights = read_weights(path)
-    require_finite(weights, where=path.name)
-    return weights
-
-
-def _own(
-    weights: Mapping[str, Tensor], path: Path, prefixes: tuple[str, ...]
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Entries without those of other parts of the same systems, and a remark on what was left."""
-    own = {
-        name: tensor
-        for name, tensor in weights.items()
-        if name.startswith(prefixes) or not name.startswith(_PARTS_OF_ALL)
-    }
-    if not any(name.startswith(prefixes) for name in own):
-        raise WeightsMismatchError(
-            f"{path.name} has no entry '{prefixes[-1]}*'; its first is {next(iter(weights))!r}.",
-            hint="This is another checkpoint than the one that was asked for.",
-        )
-    require_finite(own, where=path.name)
-    left = sorted({name.partition(".")[0] for name in weights.keys() - own.keys()})
-    remark = f"{len(weights) - len(own)} entries of other parts were left ({', '.join(left)})"
-    return own, (remark,) if left else ()
-
-
-RECIPES: Final[Mapping[str, Recipe]] = {
-    "avatar-forcing": Recipe(
-        "avatar-forcing",
-        licences.AVATAR_FORCING,
-        {
-            "autoencoder": _autoencoder(AUTOENCODER, None, None),
-            "generator": _generator,
-            "wav2vec2": _wav2vec2,
-        },
-    ),
-    "lia": Recipe("lia-vox", licences.LIA, {"autoencoder": _autoencoder("", "gen", None)}),
-    "float-autoencoder": Recipe(
-        "float", licences.FLOAT, {"autoencoder": _autoencoder(AUTOENCODER, None, NOISE_AT_0)}
-    ),
-}

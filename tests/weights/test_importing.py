@@ -8,7 +8,8 @@ import pytest
 
 from afgen.errors import DiskFullError, OptionError, WeightsMismatchError, WeightsMissingError
 from afgen.weights import store
-from afgen.weights.importing import Given, ImportOptions, import_set
+from afgen.weights.importing import Given, import_set
+from afgen.weights.recipes import ImportOptions
 from tests.rule_made import TINY, write_generator, write_wav2vec2
 
 HEADS = ImportOptions(heads=TINY.heads)
