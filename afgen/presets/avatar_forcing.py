@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from afgen.autoencoder.lia.autoencoder import LiaAutoencoder
+from afgen.autoencoder.lia.autoencoder import FaceNetwork, LiaAutoencoder
 from afgen.autoencoder.lia.config import LiaConfig
+from afgen.autoencoder.lia.folded import FoldedLia
 from afgen.autoencoder.lia.network import LiaNetwork
 from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint
 from afgen.clock import BLOCK_FRAMES
@@ -66,17 +67,26 @@ class AvatarForcing:
 
 
 class Autoencoders:
-    """One network for pictures of any size."""
+    """One network for pictures of any size, in the form that suits its device."""
 
     def __init__(self, network: LiaNetwork) -> None:
-        device = next(network.parameters()).device
-        self._network = network
-        self._draw = accelerated(network.decode, device)
-        self._at_once = BLOCK_FRAMES if device.type == "cuda" else 1
+        self._device = next(network.parameters()).device
+        self._network: FaceNetwork = network
+        self._at_once = BLOCK_FRAMES
+        if self._device.type == "cpu":
+            self._network = FoldedLia(network, threads=torch.get_num_threads())
+            self._at_once = 1
+        self._draw = accelerated(self._network.decode, self._device)
 
     def __call__(self, size: int | None) -> LiaAutoencoder:
+        """The one whose pictures have this size; None for the network's own."""
         return LiaAutoencoder(
-            self._network, find_faces, size=size, at_once=self._at_once, draw=self._draw
+            self._network,
+            find_faces,
+            device=self._device,
+            size=size,
+            at_once=self._at_once,
+            draw=self._draw,
         )
 
 

@@ -5,6 +5,7 @@ Shape letters: B frames decoded at once, D motion, H and W pixels, C colours.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name everybody reads)
 
 from afgen.autoencoder.faces import FaceFinder, only_face
+from afgen.autoencoder.lia.config import LiaConfig
 from afgen.autoencoder.lia.crop import CropConfig, CropState, cut, follow, square_around
-from afgen.autoencoder.lia.network import LiaNetwork, Source
+from afgen.autoencoder.lia.network import Source
 from afgen.autoencoder.lia.paste import PastePlace, paste, paste_place
 from afgen.errors import OptionError
 from afgen.signals import FaceView, Floats, Image, Portrait
@@ -21,7 +23,28 @@ from afgen.signals import FaceView, Floats, Image, Portrait
 LEAST_FACE_PX = 64.0  # extent of the face in a portrait
 RIVAL_FACE = 0.5  # another face this large beside the largest one is one too many
 
-Draw = Callable[[Source, Tensor], Tensor]  # LiaNetwork.decode, or a faster form of it
+Draw = Callable[[Source, Tensor], Tensor]  # FaceNetwork.decode, or a recording of it
+
+
+class FaceNetwork(Protocol):
+    """`LiaNetwork`, or what gives the same: `FoldedLia`."""
+
+    @property
+    def config(self) -> LiaConfig:
+        """Its sizes."""
+        ...
+
+    def source(self, image_BCHW: Tensor) -> Source:
+        """Everything that drawing needs of source pictures."""
+        ...
+
+    def motion(self, image_BCHW: Tensor) -> Tensor:
+        """Motion (B, D) of the faces in pictures."""
+        ...
+
+    def decode(self, source: Source, motion_BD: Tensor) -> Tensor:
+        """Pictures (B, 3, size, size) of a source with these motions, about [-1, 1]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +60,19 @@ class LiaAutoencoder:
     """Motion latents from faces and pictures from motion latents; z = z_S + m, paper section 3.1.
 
     Holds weights and constants only. `find_faces` gives the landmarks (478, 3) of each face of a
-    picture, largest first. `draw` takes the place of the network's own decoding. Pictures are
-    squares of `size`, None for the network's own; `at_once` of them are made together, and on a GPU
-    the next ones are under way while the last ones are copied and used.
+    picture, largest first. The network lies on `device`, and `draw` takes the place of its own
+    decoding. Pictures are squares of `size`, None for the network's own; `at_once` of them are made
+    together, and on a GPU the next ones are under way while the last ones are copied and used.
 
     A face that is turned away is no error here: the network has seen such faces.
     """
 
     def __init__(
         self,
-        network: LiaNetwork,
+        network: FaceNetwork,
         find_faces: FaceFinder,
         *,
+        device: torch.device | str = "cpu",
         size: int | None = None,
         at_once: int = 1,
         draw: Draw | None = None,
@@ -60,7 +84,7 @@ class LiaAutoencoder:
         self._at_once = at_once
         self._draw = draw or network.decode
         self._crop = crop or CropConfig()
-        self._like = next(network.parameters())
+        self._device = torch.device(device)
 
     @property
     def motion_dim(self) -> int:
@@ -137,8 +161,8 @@ class LiaAutoencoder:
 
     def _seen(self, crop_HWC: Image) -> Tensor:
         """A picture as the network takes it, (1, 3, H, W) in [-1, 1]."""
-        image_CHW = torch.from_numpy(crop_HWC.transpose(2, 0, 1).copy()).to(self._like)
-        return (image_CHW / 127.5 - 1.0)[None]
+        image_CHW = torch.from_numpy(crop_HWC.transpose(2, 0, 1).copy()).to(self._device)
+        return (image_CHW.float() / 127.5 - 1.0)[None]
 
     @torch.inference_mode()
     def _begin(self, identity: LiaIdentity, motion_BD: Floats) -> "_Copying":
@@ -147,9 +171,9 @@ class LiaAutoencoder:
         Batches of a GPU are always full, so that one recorded graph serves all of them.
         """
         wanted = len(motion_BD)
-        if self._like.is_cuda:
+        if self._device.type == "cuda":
             motion_BD = np.pad(motion_BD, ((0, self._at_once - wanted), (0, 0)), mode="edge")
-        drawn_BCHW = self._draw(identity.source, torch.from_numpy(motion_BD).to(self._like))
+        drawn_BCHW = self._draw(identity.source, torch.from_numpy(motion_BD).to(self._device))
         return _Copying(_pixels(_resized(drawn_BCHW[:wanted].float(), self._size)))
 
 

@@ -80,11 +80,11 @@ def follow(landmarks_N3: Floats, state: CropState | None, config: CropConfig) ->
         now.side * config.most_resized,
     )
     reach = config.most_off_centre * side
-    place = (
+    x, y = (
         _kept(old + (new - old) / seen, new - reach, new + reach)
         for old, new in ((usual.centre_x, now.centre_x), (usual.centre_y, now.centre_y))
     )
-    return CropState(Square(*place, side), seen)
+    return CropState(Square(x, y, side), seen)
 
 
 def cut(image_HWC: Image, square: Square, size: int) -> Image:
