@@ -26,7 +26,7 @@ from afgen.conditions.wav2vec2.hugging_face import convert_wav2vec2
 from afgen.conditions.wav2vec2.network import Wav2Vec2Network, build
 from afgen.conditions.wav2vec2.streaming import StreamingConfig, StreamingWav2Vec2
 from afgen.conditions.wav2vec2.whole import WholeWav2Vec2
-from afgen.errors import MediaTooSmallError, WeightsMismatchError
+from afgen.errors import MediaTooSmallError, SilentAudioError, WeightsMismatchError
 from afgen.signals import Floats, Samples
 from afgen.weights.reading import read_weights
 
@@ -58,7 +58,7 @@ def measure_audio(
 ) -> list[AudioDistance]:
     """Each streaming mode's distance from the whole utterance, over the whole frames of a voice.
 
-    Raises MediaTooSmallError for less than two seconds.
+    Raises MediaTooSmallError for less than two seconds, SilentAudioError for silence.
     """
     frames = len(audio_S) // SAMPLES_PER_FRAME
     if frames < 2 * FRAME_RATE_HZ:
@@ -66,6 +66,8 @@ def measure_audio(
             f"{seconds_at(frames):.1f} s of sound are too few.", hint="Use two seconds or more."
         )
     audio_S = audio_S[: frames * SAMPLES_PER_FRAME]
+    if not audio_S.any():
+        raise SilentAudioError(f"There is silence for {seconds_at(frames):.1f} s.")
     whole_TA, _ = WholeWav2Vec2(network).rows(audio_S, 0, frames)
     return [_distance(network, audio_S, whole_TA, setting) for setting in settings]
 

@@ -1,13 +1,14 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from afgen.checkpoint import save_checkpoint
 from afgen.conditions.wav2vec2.config import Wav2Vec2Config
 from afgen.conditions.wav2vec2.streaming import StreamingConfig
-from afgen.errors import MediaTooSmallError, WeightsMismatchError
+from afgen.errors import MediaTooSmallError, SilentAudioError, WeightsMismatchError
 from afgen.evaluate.audio_features import load_wav2vec2, measure_audio, untrained_wav2vec2
 from tests.conditions.wav2vec2.tiny import SIZE, network, parts, voice
 from tests.rule_made import write_wav2vec2
@@ -27,7 +28,9 @@ def test_the_distance_shrinks_with_what_is_heard_and_is_told_layer_by_layer() ->
     assert nearer.block_ms > 0
 
 
-def test_too_little_sound_is_refused() -> None:
+def test_too_little_sound_and_silence_are_refused() -> None:
+    with pytest.raises(SilentAudioError):
+        measure_audio(network(), np.zeros_like(voice(100)))
     with pytest.raises(MediaTooSmallError, match=r"1\.0 s"):
         measure_audio(network(), voice(25))
 
