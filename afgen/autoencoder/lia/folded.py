@@ -8,20 +8,24 @@ import torch
 from torch import Tensor
 
 from afgen.autoencoder.lia.bands import Bands
-from afgen.autoencoder.lia.folded_decoder import FoldedDecoder
+from afgen.autoencoder.lia.folded_decoder import STRIP, FoldedDecoder
 from afgen.autoencoder.lia.folded_encoder import FoldedEncoder
 from afgen.autoencoder.lia.network import LiaNetwork, Source
 
 
 class FoldedLia:
-    """A LiaNetwork's weights prepared for `threads` threads; the network itself is not kept."""
+    """A LiaNetwork's weights prepared for `threads` threads; the network itself is not kept.
 
-    def __init__(self, network: LiaNetwork, threads: int = 1) -> None:
+    Fine levels are drawn in strips of about `strip` numbers. Of how many threads and in what
+    strips changes nothing but rounding.
+    """
+
+    def __init__(self, network: LiaNetwork, threads: int = 1, *, strip: int = STRIP) -> None:
         bands = Bands(threads)
         self.config = network.config
         with torch.no_grad():
             self._encoder = FoldedEncoder(network.encoder, bands)
-            self._decoder = FoldedDecoder(network.decoder, bands)
+            self._decoder = FoldedDecoder(network.decoder, bands, strip)
             self._motion = network.encoder.to_motion
             self._vectors_DK = network.basis.vectors.clone()
 

@@ -2,12 +2,11 @@
 
 Kernels of the modulated convolutions stay as they are for all frames: a style scales the pictures
 before and after, where they are written anyway. Constants are folded into weights and biases once.
-Coarse levels take all frames together, because there the weights are what is read; fine levels one
-frame after the other, because there the maps are.
+Frames are drawn one after the other, a fine level in strips: batches win nothing on a CPU.
 Shape letters: B rows, C channels, H and W pixels, D of the style; P as in `kernels.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from afgen.autoencoder.lia.equalised import GAIN, SLOPE
 from afgen.autoencoder.lia.kernels import draw, smooth
 from afgen.autoencoder.lia.modulated import EPSILON, ModulatedConv, ModulatedPoint
 
-_TOGETHER: Final = 32  # pixels of the finest level that takes all frames together
+STRIP: Final = 1 << 22  # numbers of a strip
 
 
 class _Conv(NamedTuple):
@@ -52,9 +51,6 @@ class _Styles(NamedTuple):
     conv: Tensor
     flow: Tensor
 
-    def row(self, index: int) -> "_Styles":
-        return _Styles(*(scales[index : index + 1] for scales in self))
-
 
 class _Drawn(NamedTuple):
     """Features of a level, scaled for the next one, (B, C, H, W); flow and picture (B, H, W, P)."""
@@ -66,8 +62,9 @@ class _Drawn(NamedTuple):
 class FoldedDecoder:
     """Same results as `Decoder`, to rounding; float32 on a CPU, without gradients."""
 
-    def __init__(self, decoder: Decoder, bands: Bands) -> None:
+    def __init__(self, decoder: Decoder, bands: Bands, strip: int = STRIP) -> None:
         self._bands = bands
+        self._strip = strip
         self._constant = decoder.constant[None].contiguous(memory_format=torch.channels_last)
         self._first = _folded(decoder.first)
         levels: list[Doubling] = list(decoder.levels)  # type: ignore[arg-type]
@@ -82,25 +79,16 @@ class FoldedDecoder:
     def __call__(
         self, style_BD: Tensor, features: Sequence[Tensor], shares: Sequence[Tensor]
     ) -> Tensor:
-        """Pictures (B, 3, H, W); the source's maps are one row or B."""
-        scales = F.linear(style_BD, self._weight, self._bias)
-        first, *rest = (part.contiguous() for part in torch.split(scales, self._widths, dim=1))
-        styles = [_Styles(*rest[at : at + 3]) for at in range(0, len(rest), 3)]
-        drawn = self._begun(first, styles[0].up)
-        together = sum(feature.shape[2] <= _TOGETHER for feature in features)
-        drawn = self._through(0, together, drawn, styles, features, shares)
+        """Pictures (B, 3, H, W), each as it is alone; the source's maps are one row or B."""
         rows = [
-            self._through(
-                together,
-                len(self._levels),
-                _Drawn(drawn.features[row : row + 1], drawn.picture[row : row + 1]),
-                [style.row(row) for style in styles],
+            self._row(
+                style_BD[row : row + 1],
                 [feature[row % len(feature)][None] for feature in features],
                 [share[row % len(share)][None] for share in shares],
-            ).picture[..., 3:]
+            )
             for row in range(len(style_BD))
         ]
-        return torch.cat(rows).permute(0, 3, 1, 2)
+        return torch.cat(rows)
 
     def shares(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """A source's feature maps through the picture layers, (B, 3, H, W) each."""
@@ -111,6 +99,19 @@ class FoldedDecoder:
             for level, feature in zip(self._levels, features, strict=True)
         )
 
+    def _row(
+        self, style_1D: Tensor, features: Sequence[Tensor], shares: Sequence[Tensor]
+    ) -> Tensor:
+        """One picture (1, 3, H, W)."""
+        scales = F.linear(style_1D, self._weight, self._bias)  # of all convolutions at once
+        first, *rest = torch.split(scales, self._widths, dim=1)
+        styles = [_Styles(*rest[at : at + 3]) for at in range(0, len(rest), 3)]
+        following = [*(style.up for style in styles[1:]), None]
+        drawn = self._begun(first, styles[0].up)
+        for at, level in enumerate(self._levels):
+            drawn = self._level(level, drawn, styles[at], features[at], shares[at], following[at])
+        return drawn.picture[..., 3:].permute(0, 3, 1, 2)
+
     def _begun(self, scales_BC: Tensor, next_BC: Tensor) -> _Drawn:
         """The constant after its convolution, and neither flow nor picture."""
         raw = F.conv2d(self._constant * scales_BC[:, :, None, None], self._first.weight, padding=1)
@@ -118,22 +119,6 @@ class FoldedDecoder:
         out = F.leaky_relu_(demodulated + self._first.bias_C.view(1, -1, 1, 1), SLOPE)
         empty = torch.zeros(len(scales_BC), SMALLEST, SMALLEST, 6)
         return _Drawn(out * next_BC[:, :, None, None], empty)
-
-    def _through(
-        self,
-        start: int,
-        end: int,
-        drawn: _Drawn,
-        styles: list[_Styles],
-        features: Sequence[Tensor],
-        shares: Sequence[Tensor],
-    ) -> _Drawn:
-        for at in range(start, end):
-            following = styles[at + 1].up if at + 1 < len(styles) else None
-            drawn = self._level(
-                self._levels[at], drawn, styles[at], features[at], shares[at], following
-            )
-        return drawn
 
     def _level(
         self,
@@ -145,44 +130,67 @@ class FoldedDecoder:
         next_BC: Tensor | None,
     ) -> _Drawn:
         """One level; without a next one, only its picture and flow."""
-        raw = F.conv2d(self._upsampled(level, before.features, style), level.conv.weight, padding=1)
-        rows, channels, height, width = raw.shape
-        flow_B3C = level.flow_3C * style.flow[:, None]
-        goes_on = next_BC is not None
-        out = empty(rows if goes_on else 0, channels, height, width)
+        x_BCHW = self._upsampled(level, before.features, style)
+        rows, channels, height, width = x_BCHW.shape
+        out = empty(0 if next_BC is None else rows, channels, height, width)
         picture = np.empty((rows, height, width, 6), np.float32)
-        self._bands.run(
-            draw,
-            raw,
-            last(raw),
-            level.conv.demodulation(style.conv).numpy(),
-            level.conv.bias_C.numpy(),
-            flow_B3C.numpy(),
-            before.picture.numpy(),
-            level.offsets_9.numpy(),
-            last(features_SCHW),
-            last(shares_S3HW),
-            (style.up if next_BC is None else next_BC).numpy(),
-            last(out),
-            picture,
-        )
+        scale_BC = level.conv.demodulation(style.conv).numpy()
+        flow_B3C = (level.flow_3C * style.flow[:, None]).numpy()
+        for top, bottom in _strips(x_BCHW, self._strip):
+            above = max(top - 1, 0)  # a convolution sees one row more
+            raw = F.conv2d(x_BCHW[:, :, above : bottom + 1], level.conv.weight, padding=1)
+            raw = raw[:, :, top - above : bottom - above]
+            self._bands.run(
+                draw,
+                raw,
+                last(raw),
+                scale_BC,
+                level.conv.bias_C.numpy(),
+                flow_B3C,
+                before.picture.numpy(),
+                level.offsets_9.numpy(),
+                last(features_SCHW),
+                last(shares_S3HW),
+                (style.conv if next_BC is None else next_BC).numpy(),
+                last(out),
+                picture,
+                top,
+            )
         return _Drawn(out, torch.from_numpy(picture))
 
     def _upsampled(self, level: _Level, x_BCHW: Tensor, style: _Styles) -> Tensor:
         """Twice the resolution, scaled for the second convolution."""
-        raw = F.conv_transpose2d(x_BCHW, level.up.weight, stride=2)
-        rows, channels, height, width = raw.shape
-        out = empty(rows, channels, height - 1, width - 1)
-        self._bands.run(
-            smooth,
-            out,
-            last(raw),
-            last(out),
-            level.up.demodulation(style.up).numpy(),
-            level.up.bias_C.numpy(),
-            style.conv.numpy(),
-        )
+        rows, _, height, width = x_BCHW.shape
+        out = empty(rows, len(level.up.bias_C), 2 * height, 2 * width)
+        scale_BC = level.up.demodulation(style.up).numpy()
+        for top, bottom in _strips(out, self._strip):
+            above = max(top // 2 - 1, 0)  # the filter sees two rows more, of one before doubling
+            raw = F.conv_transpose2d(
+                x_BCHW[:, :, above : bottom // 2 + 1], level.up.weight, stride=2
+            )
+            part = out[:, :, top:bottom]
+            self._bands.run(
+                smooth,
+                part,
+                last(raw),
+                last(part),
+                scale_BC,
+                level.up.bias_C.numpy(),
+                style.conv.numpy(),
+                top - 2 * above,
+            )
         return out
+
+
+def _strips(x_BCHW: Tensor, numbers: int) -> Iterator[tuple[int, int]]:
+    """First row and end of strips of a picture, even ones, small enough to stay in a cache.
+
+    Memory of that size is also kept by the process, where larger blocks are asked for anew.
+    """
+    height = x_BCHW.shape[2]
+    strip = max(2, numbers // (x_BCHW[:, :, 0].numel() * 2) * 2)
+    for top in range(0, height, strip):
+        yield top, min(top + strip, height)
 
 
 def _modulated(level: Doubling) -> tuple[ModulatedConv | ModulatedPoint, ...]:

@@ -84,26 +84,28 @@ def smooth(
     scale_BC: Floats,
     bias_C: Floats,
     next_BC: Floats,
+    lead: int,
     start: int,
     end: int,
 ) -> None:  # pragma: no cover - compiled
     """The filter of gain 2 after a transposed convolution, then leaky(scale * x + bias) * next.
 
-    `x` is one pixel larger both ways than `out`.
+    `x` is one pixel larger both ways than a whole picture; `out` may be some rows of one. `lead`
+    is the rows of `x` before those of `out`; beyond the ends of `x` are zeros.
     """
     height, width, channels = x_BHWC.shape[1:]
     rows, columns = out_BHWC.shape[1:3]
     flat = x_BHWC.reshape(len(x_BHWC), height, width * channels)
     line = np.zeros((width + 2) * channels, np.float32)
     for row in range(start, end):
-        picture, y = row // rows, row % rows
+        picture, y = row // rows, row % rows + lead
         w0, w3 = _EDGE if y > 0 else f32(0), _EDGE if y + 2 < height else f32(0)
         r0, r1 = flat[picture, max(y - 1, 0)], flat[picture, y]
         r2, r3 = flat[picture, y + 1], flat[picture, min(y + 2, height - 1)]
         for i in range(width * channels):
             line[channels + i] = f32(4) * (w0 * r0[i] + _INNER * (r1[i] + r2[i]) + w3 * r3[i])
         for x in range(columns):
-            target = out_BHWC[picture, y, x]
+            target = out_BHWC[picture, row % rows, x]
             for c in range(channels):
                 value = _across(line, x * channels + c, channels)
                 value = value * scale_BC[picture, c] + bias_C[c]
@@ -186,29 +188,35 @@ def draw(
     next_BC: Floats,
     out_BHWC: Floats,
     fine_BHWP: Floats,
+    first: int,
     start: int,
     end: int,
 ) -> None:  # pragma: no cover - compiled
     """From a level's raw convolution to its blended features, flow, mask and picture.
+
+    `raw` may be some rows of a picture, `first` the number of the first one.
 
     `shares` are the source's features through the picture's convolution: a warp commutes with it.
     `offsets` are the biases of the flow, of the picture before its leaky ReLU, and after it. An
     empty `out` means that nothing goes on from here but the picture. `next` is multiplied in.
     """
     rows, columns, channels = raw_BHWC.shape[1:]
+    height = fine_BHWP.shape[1]
     own, sums = np.empty(channels, np.float32), np.empty(6, np.float32)
     for row in range(start, end):
-        b, y = row // rows, row % rows
+        b, y = row // rows, first + row % rows
         features, shares = features_SHWC[b % len(features_SHWC)], shares_SHW3[b % len(shares_SHW3)]
         for x in range(columns):
             fine = fine_BHWP[b, y, x]
             _inherit(coarse_BHWP[b], y, x, sums)
-            u, v, m = _activated_flow(raw_BHWC[b, y, x], scale_BC[b], bias_C, flow_B3C[b], own)
+            u, v, m = _activated_flow(
+                raw_BHWC[b, row % rows, x], scale_BC[b], bias_C, flow_B3C[b], own
+            )
             fine[0], fine[1] = u + offsets_9[0] + sums[0], v + offsets_9[1] + sums[1]
             fine[2] = m + offsets_9[2] + sums[2]
             mask = _sigmoid(fine[2])
             left, right, at_left, at_right = _sides(fine[0], x, columns)
-            top, low, at_top, at_low = _sides(fine[1], y, rows)
+            top, low, at_top, at_low = _sides(fine[1], y, height)
             w00, w01 = at_top * at_left * mask, at_top * at_right * mask
             w10, w11 = at_low * at_left * mask, at_low * at_right * mask
             a, e, d, g = (

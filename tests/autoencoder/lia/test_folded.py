@@ -89,13 +89,23 @@ def test_each_network_draws_from_the_source_of_the_other() -> None:
     torch.testing.assert_close(found, expected, **TOLERANCE)
 
 
-def test_chunks_are_the_whole_and_rows_alone_the_batch() -> None:
+def test_chunks_are_the_whole_and_rows_alone_the_batch_to_the_bit() -> None:
     folded = FoldedLia(network())
     source = folded.source(pictures(1))
     whole = folded.decode(source, motions(5))
     for size in (1, 2):
         parts = [folded.decode(source, chunk) for chunk in motions(5).split(size)]
-        torch.testing.assert_close(torch.cat(parts), whole, **TOLERANCE)
+        assert torch.equal(torch.cat(parts), whole)
+
+
+@pytest.mark.parametrize("strip", [1, 1 << 14, 1 << 17])
+def test_strips_are_the_whole(strip: int) -> None:
+    plain = network()
+    whole, striped = FoldedLia(plain), FoldedLia(plain, strip=strip)
+    source = whole.source(pictures(1))
+    torch.testing.assert_close(
+        striped.decode(source, motions(1)), whole.decode(source, motions(1)), **TOLERANCE
+    )
 
 
 def test_rows_may_have_sources_of_their_own() -> None:
