@@ -29,10 +29,6 @@ def _cell(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else value
 
 
-def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != name}
-
-
 @bench.command()
 def reenactment(
     clips: Annotated[list[Path], typer.Argument(help="Videos of one face each.")],
@@ -225,5 +221,18 @@ def drift(
         rows += [{"anchor": strength, **asdict(part)} for part in measured]
     rows.sort(key=lambda row: row["until_min"])  # with and without the anchor side by side
     if not as_json:
-        rows = [_without(row, "face") | (row["face"] or {}) for row in rows]
+        rows = [_drift_row(row) for row in rows]
     _show(rows, as_json)
+
+
+def _drift_row(row: dict[str, Any]) -> dict[str, Any]:
+    """What is worth a column: face readings only where there are any."""
+    shown = {
+        "anchor": row["anchor"],
+        "until min": row["until_min"],
+        "moved": row["moved"],
+        "off reference": row["off_reference"],
+        "liveliness": row["liveliness"],
+        "state MB": row["state_mb"],
+    }
+    return shown | {name.removesuffix("_deg"): v for name, v in (row["face"] or {}).items()}

@@ -110,16 +110,22 @@ def generator_targets(one: GeneratorSpeed, many: GeneratorSpeed | None = None) -
 
 
 def block_work(config: GeneratorConfig, rows: int, nfe: int, dtype: torch.dtype) -> Work:
-    """Counted work of a block in the middle of a stream."""
+    """Counted work of a block in the middle of a stream: that of few evaluations, and of more."""
     with torch.device("meta"):
         model = MotionGenerator(config).requires_grad_(False)
         lay_out_for_sampling(model, dtype)
         reference_RD = torch.empty(rows, config.motion_dim)
-    sampler = MotionSampler(model, nfe)
+    sampler = MotionSampler(model, nfe=3)
     state = sampler.begin_tensors(reference_RD, list(range(rows)))
     _, state = sampler.step_tensors(_meta_conditions(config, rows, config.first_frames), state)
     block = _meta_conditions(config, rows, config.block_frames)
-    return count_work(lambda: sampler.step_tensors(block, state))
+    three, four = (
+        count_work(partial(replace(sampler, nfe=few).step_tensors, block, state)) for few in (3, 4)
+    )
+    return Work(
+        flops=three.flops + (nfe - 3) * (four.flops - three.flops),
+        bytes=three.bytes + (nfe - 3) * (four.bytes - three.bytes),
+    )
 
 
 def _evaluation_share(

@@ -20,7 +20,7 @@ from afgen.render.stopwatch import peak_memory_mb
 
 R = TypeVar("R")
 
-_SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product is timed
+_SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is timed
 _FLOATS = {"cpu": 1 << 25, "cuda": 1 << 28}  # that are copied: more than any cache holds
 _REPEATS = 5
 

@@ -22,6 +22,7 @@ def test_the_generator_bench_sets_its_time_beside_the_roofline(afgen: Afgen) -> 
     assert result["targets"] == []  # those of a GPU
 
 
+@pytest.mark.slow
 def test_rows_are_set_beside_one_recording(afgen: Afgen) -> None:
     outcome = afgen(
         "bench", "generator", "--untrained", "--rows", "2", "--blocks", "1", "--nfe", "4"
