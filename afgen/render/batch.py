@@ -1,8 +1,8 @@
 """Many renders with models that are loaded once, several recordings as rows of one batch.
 
-While some recordings are generated, drawn and written, the next one is read and understood. What a
-row gives differs by rounding from what it gives alone: motion by less than 1e-4 of its scale, and
-a picture's pixels rarely by more than one level. With one row it is the same bits.
+While some recordings are generated, drawn and written, the next one is read and understood. With one
+row, a recording has the bytes of a render by itself. With more, its motion may differ from that by
+the rounding of larger products, less than 1e-4 of its deviation; on a CPU it has been the same bits.
 """
 
 import sys
