@@ -1,8 +1,9 @@
 """Many renders with models that are loaded once, several recordings as rows of one batch.
 
-While some recordings are generated, drawn and written, the next one is read and understood. With one
-row, a recording has the bytes of a render by itself. With more, its motion may differ from that by
-the rounding of larger products, less than 1e-4 of its deviation; on a CPU it has been the same bits.
+While some recordings are generated, drawn and written, the next one is read and understood. With
+one row, a recording has the bytes of a render by itself. With more, its motion may differ from that
+by the rounding of larger products, less than 1e-4 of its deviation; on a CPU the bits have been the
+same.
 """
 
 import sys
