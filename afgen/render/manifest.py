@@ -120,10 +120,16 @@ def _checked(model: Any, given: Row) -> Any:
     try:
         return model(**{key: value for key, value in given.items() if key in model.model_fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
-        place = f"{first['loc'][0]} {first['input']}: " if first["loc"] else ""
-        raise ManifestError(f"{place}{problem}") from error
+        raise ManifestError(_problem(error)) from error
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    column = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "missing":
+        return f"{column} is missing"
+    problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    return f"{column} {first['input']}: {problem}" if column else problem
 
 
 def _name(given: object, sources: Sources) -> str:

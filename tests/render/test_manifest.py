@@ -57,7 +57,7 @@ BAD = {
     "row 1.*no column 'colour'": "conversation,colour\none.mp4,red\n",
     "row 2: seed x: ": "portrait,conversation,seed\nme.png,a.mp4,1\nme.png,b.mp4,x\n",
     "row 1: size 7: ": "portrait,conversation,size\nme.png,a.mp4,7\n",
-    "row 1: portrait .*required": "conversation\na.mp4\n",
+    "row 1: portrait is missing": "conversation\na.mp4\n",
     "row 1: give a conversation": "portrait\nme.png\n",
     "row 1: there is no preset 'none'": "portrait,conversation,preset\nme.png,a.mp4,none\n",
     "row 1: .*cannot begin with 50": "portrait,conversation,first_window\nme.png,a.mp4,50\n",
