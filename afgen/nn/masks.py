@@ -1,4 +1,4 @@
-"""Which frames a frame may see, as four integers.
+"""Which frames a frame may see, as a few integers.
 
 Every attention mask of the model is one `Visibility`: limits on the distance between a query frame
 q and a key frame k, counted in frames and in blocks, all of which must hold. The same limits decide
