@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,11 +15,11 @@ _BANDS_A_THREAD: Final = 4
 
 
 class Bands:
-    """A pool of threads. Results do not depend on how many there are."""
+    """The caller's thread and `threads` - 1 others. Results do not depend on how many there are."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "bands") if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads - 1, "bands") if threads > 1 else None
 
     def run(self, kernel: Callable[..., None], like: Tensor, *arguments: object) -> None:
         """Call kernel(*arguments, start, end) for all rows of the pictures `like` (B, C, H, W)."""
@@ -29,11 +28,16 @@ class Bands:
             kernel(*arguments, 0, rows)
             return
         count = min(rows, self._threads * _BANDS_A_THREAD)
-        edges = [rows * band // count for band in range(count + 1)]
-        for done in [
-            self._pool.submit(kernel, *arguments, start, end) for start, end in pairwise(edges)
-        ]:
-            done.result()
+        bands = iter([(rows * at // count, rows * (at + 1) // count) for at in range(count)])
+
+        def take() -> None:
+            for start, end in bands:  # each thread goes on with the next one that is left
+                kernel(*arguments, start, end)
+
+        helpers = [self._pool.submit(take) for _ in range(self._threads - 1)]
+        take()
+        for helper in helpers:
+            helper.result()
 
 
 def last(x_BCHW: Tensor) -> Floats:
