@@ -7,6 +7,7 @@ reads it: tensors, numbers, text and containers, and the one class of `ALLOWED`.
 import argparse
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,12 +102,15 @@ def require_finite(weights: Mapping[str, Tensor], *, where: str) -> None:
 
 def _read_archive(path: Path) -> Any:
     """A zip archive of torch.save; its index is at the end, so a cut-off one has none."""
-    if not zipfile.is_zipfile(path):
-        raise WeightsDamagedError(
-            f"{path.name} is cut off after {path.stat().st_size} bytes.", hint=_NOT_CUT_OFF
-        )
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
+    try:
+        if not zipfile.is_zipfile(path):
+            raise WeightsDamagedError(
+                f"{path.name} is cut off after {path.stat().st_size} bytes.", hint=_NOT_CUT_OFF
+            )
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise _damaged(path, error) from error
     if not any(entry.filename.endswith("data.pkl") for entry in entries):
         raise WeightsDamagedError(
             f"{path.name} is a zip archive, not weights.", hint="Unpack it first."
@@ -120,15 +124,18 @@ def _read_archive(path: Path) -> Any:
 
 def _unpickle(path: Path, *, mapped: bool) -> Any:
     try:
-        with torch.serialization.safe_globals([*ALLOWED]):
+        with torch.serialization.safe_globals([*ALLOWED]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise _refused(path, str(error)) from None
-    except (RuntimeError, EOFError, KeyError, ValueError, TypeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsDamagedError(
-            f"{path.name} cannot be read: {reason}", hint=_NOT_CUT_OFF
-        ) from error
+    except Exception as error:  # a damaged pickle is a program of noise, and fails in any way
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> WeightsDamagedError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return WeightsDamagedError(f"{path.name} cannot be read: {reason}", hint=_NOT_CUT_OFF)
 
 
 def _refused(path: Path, reason: str) -> WeightsDamagedError | WeightsUnsafeError:
@@ -148,9 +155,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
-        raise WeightsDamagedError(
-            f"{path.name} cannot be read: {error}", hint=_NOT_CUT_OFF
-        ) from error
+        raise _damaged(path, error) from error
 
 
 def _outline(contents: Any) -> str:

@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import pickle
+import random
 import re
 import zipfile
 from collections import OrderedDict
@@ -19,6 +20,7 @@ from afgen.errors import (
     FileMissingError,
     FileUnreadableError,
     WeightsDamagedError,
+    WeightsError,
     WeightsMismatchError,
     WeightsUnsafeError,
 )
@@ -123,6 +125,26 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, form: str, share: fl
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(WeightsDamagedError, match=r"w (is|cannot)"):
         read_weights(path)
+
+
+@pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
+def test_whatever_bytes_are_wrong_the_error_is_one_of_ours(tmp_path: Path, form: str) -> None:
+    path, draw = tmp_path / "w", random.Random(form)
+    if form == "safetensors":
+        save_file(dict(WEIGHTS), path)
+    else:
+        torch.save(WEIGHTS, path, _use_new_zipfile_serialization=form == "zip")
+    good, refused = path.read_bytes(), 0
+    for _ in range(100):
+        spoiled = bytearray(good)
+        for _ in range(draw.randint(1, 6)):
+            spoiled[draw.randrange(len(spoiled))] = draw.randrange(256)
+        path.write_bytes(spoiled)
+        try:
+            read_weights(path)
+        except WeightsError:
+            refused += 1
+    assert refused > 10  # the others differ in a number only
 
 
 @pytest.mark.parametrize(
