@@ -120,6 +120,7 @@ def render(
     preset: options.Preset = "portrait",
     device: options.Device = "auto",
     size: options.Size = 512,
+    rows: Annotated[int, typer.Option(help="Recordings at once.", min=1)] = 1,
     untrained: Untrained = False,
     as_json: Json = False,
 ) -> None:
@@ -130,10 +131,11 @@ def render(
     from afgen.cli.terminal import checked
     from afgen.demo.run import bench_demo
     from afgen.evaluate.rendering import render_targets
+    from afgen.presets import device_for, preset_named
     from afgen.render.settings import RenderSettings
 
     settings = checked(RenderSettings, preset=preset, device=device, size=size)
-    models = bench_models(preset, device, untrained)
+    models = bench_models(preset, device, untrained) if untrained else None
     with progress_bars() as show:
         figures = bench_demo(
             seconds,
@@ -141,9 +143,11 @@ def render(
             recording=recording,
             settings=settings,
             models=models,
+            rows=rows,
             progress=show,
         )
-    targets = render_targets(figures) if models.device.type == "cuda" else []
+    place = device_for(preset_named(preset), device)
+    targets = render_targets(figures) if place.type == "cuda" else []
     if as_json:
         print_json(json.dumps(_plain([figures], targets), indent=2))
         return

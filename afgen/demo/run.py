@@ -59,6 +59,7 @@ def bench_demo(
     recording: Path | None = None,
     settings: RenderSettings | None = None,
     models: Models | None = None,
+    rows: int = 1,
     progress: Listener = silent,
 ) -> RenderFigures:
     """`bench_render` on the demo's own material where nothing else is given."""
@@ -73,5 +74,6 @@ def bench_demo(
             recording=recording,
             settings=settings,
             models=models,
+            rows=rows,
             progress=progress,
         )

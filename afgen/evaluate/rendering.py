@@ -13,15 +13,20 @@ import cv2
 import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME, frames_in
+from afgen.errors import InternalError
 from afgen.evaluate.roofline import Target
 from afgen.media.decode import decode_audio, decode_video
 from afgen.media.encode import encode_video
 from afgen.media.images import load_portrait
 from afgen.media.probe import probe
-from afgen.presets import Models
+from afgen.presets import Models, load_models
+from afgen.render.batch import render_rows
 from afgen.render.job import render
 from afgen.render.progress import Listener, silent
+from afgen.render.report import Report
 from afgen.render.settings import RenderSettings, Sources
+from afgen.render.stopwatch import Stopwatch
+from afgen.render.take import Order
 from afgen.signals import Floats, Image
 from afgen.tracks.roles import AvatarSide
 
@@ -31,9 +36,10 @@ STAGES = ("understanding", "generation", "drawing", "encoding")
 
 @dataclass(frozen=True, slots=True)
 class RenderFigures:
-    """Figures of one render. `busy_s` of stages that run at the same time overlap."""
+    """Figures of one render, or of several as rows. `busy_s` of stages at the same time overlap."""
 
-    duration_s: float
+    rows: int
+    duration_s: float  # of all rows together
     total_s: float
     realtime_factor: float
     frames_per_s: float
@@ -49,9 +55,10 @@ def bench_render(
     recording: Path | None = None,
     settings: RenderSettings | None = None,
     models: Models | None = None,
+    rows: int = 1,
     progress: Listener = silent,
 ) -> RenderFigures:
-    """Render `seconds` of a conversation and tell what it took.
+    """Render `seconds` of a conversation, `rows` times side by side, and tell what it took.
 
     Without a `recording`, one is composed of the video `friend`, who talks on the left, and
     `portrait` on the right. Raises as `render`.
@@ -64,15 +71,40 @@ def bench_render(
         sources = Sources(portrait=portrait, conversation=recording, avatar=AvatarSide.RIGHT)
         asked = settings or RenderSettings()
         wanted = asked.model_copy(update={"end_s": asked.start_s + seconds})
-        report = render(sources, wanted, work / "out.mp4", progress=progress, models=models)
-    speed = report.speed
+        orders = [
+            Order(sources, wanted.model_copy(update={"seed": seed}), work / f"{seed}.mp4")
+            for seed in range(rows)
+        ]
+        watch = Stopwatch()
+        reports = list(_rendered(orders, wanted, models, progress))
+        return _figures(reports, watch.total_s)
+
+
+def _rendered(
+    orders: list[Order], settings: RenderSettings, models: Models | None, progress: Listener
+) -> Iterator[Report]:
+    """One order as `afgen render` has it, several as `afgen render-all`."""
+    if len(orders) == 1:
+        (one,) = orders
+        yield render(one.sources, one.settings, one.output, progress=progress, models=models)
+        return
+    models = models or load_models(settings.preset, settings.device)
+    for outcome in render_rows(orders, models, settings, rows=len(orders), progress=progress):
+        if outcome.report is None:
+            raise outcome.error or InternalError("a render ended without a report")
+        yield outcome.report
+
+
+def _figures(reports: list[Report], total_s: float) -> RenderFigures:
+    duration_s = sum(report.speed["duration_s"] for report in reports)
     return RenderFigures(
-        duration_s=speed["duration_s"],
-        total_s=speed["total_s"],
-        realtime_factor=speed["realtime_factor"],
-        frames_per_s=report.frames / speed["total_s"],
-        peak_memory_mb=speed["peak_memory_mb"],
-        busy_s={stage: speed[f"{stage}_s"] for stage in STAGES},
+        rows=len(reports),
+        duration_s=duration_s,
+        total_s=total_s,
+        realtime_factor=duration_s / total_s,
+        frames_per_s=sum(report.frames for report in reports) / total_s,
+        peak_memory_mb=max(report.speed["peak_memory_mb"] for report in reports),
+        busy_s={stage: sum(report.speed[f"{stage}_s"] for report in reports) for stage in STAGES},
     )
 
 
