@@ -1,6 +1,6 @@
-"""Running a kernel over rows of pixels, shared out between threads."""
+"""Running a kernel over rows of pixels: strips one after the other, bands side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from afgen.signals import Floats
 
+STRIP: Final = 1 << 22  # numbers of a strip
 _SMALL: Final = 1 << 17  # numbers; below it waking a thread costs more than it saves
 _BANDS_A_THREAD: Final = 4
 
@@ -54,3 +55,14 @@ def empty(rows: int, channels: int, height: int, width: int) -> Tensor:
     """
     memory_BHWC = np.empty((rows, height, width, channels), np.float32)
     return torch.from_numpy(memory_BHWC).permute(0, 3, 1, 2)
+
+
+def strips(x_BCHW: Tensor, numbers: int) -> Iterator[tuple[int, int]]:
+    """First row and end of strips of a picture, even ones, small enough to stay in a cache.
+
+    Memory of that size is also kept by the process, where larger blocks are asked for anew.
+    """
+    height = x_BCHW.shape[2]
+    strip = max(2, numbers // (x_BCHW[:, :, 0].numel() * 2) * 2)
+    for top in range(0, height, strip):
+        yield top, min(top + strip, height)

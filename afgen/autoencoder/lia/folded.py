@@ -7,8 +7,8 @@ interface, so either may stand behind the other's callers.
 import torch
 from torch import Tensor
 
-from afgen.autoencoder.lia.bands import Bands
-from afgen.autoencoder.lia.folded_decoder import STRIP, FoldedDecoder
+from afgen.autoencoder.lia.bands import STRIP, Bands
+from afgen.autoencoder.lia.folded_decoder import FoldedDecoder
 from afgen.autoencoder.lia.folded_encoder import FoldedEncoder
 from afgen.autoencoder.lia.network import LiaNetwork, Source
 
@@ -16,7 +16,7 @@ from afgen.autoencoder.lia.network import LiaNetwork, Source
 class FoldedLia:
     """A LiaNetwork's weights prepared for `threads` threads; the network itself is not kept.
 
-    Fine levels are drawn in strips of about `strip` numbers. Of how many threads and in what
+    Fine levels are computed in strips of about `strip` numbers. Of how many threads and in what
     strips changes nothing but rounding.
     """
 
@@ -24,7 +24,7 @@ class FoldedLia:
         bands = Bands(threads)
         self.config = network.config
         with torch.no_grad():
-            self._encoder = FoldedEncoder(network.encoder, bands)
+            self._encoder = FoldedEncoder(network.encoder, bands, strip)
             self._decoder = FoldedDecoder(network.decoder, bands, strip)
             self._motion = network.encoder.to_motion
             self._vectors_DK = network.basis.vectors.clone()

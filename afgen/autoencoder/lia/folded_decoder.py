@@ -6,22 +6,20 @@ Frames are drawn one after the other, a fine level in strips: batches win nothin
 Shape letters: B rows, C channels, H and W pixels, D of the style; P as in `kernels.py`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name everybody reads)
 
-from afgen.autoencoder.lia.bands import Bands, empty, last
+from afgen.autoencoder.lia.bands import STRIP, Bands, empty, last, strips
 from afgen.autoencoder.lia.config import SMALLEST
 from afgen.autoencoder.lia.decoder import Decoder, Doubling
 from afgen.autoencoder.lia.equalised import GAIN, SLOPE
 from afgen.autoencoder.lia.kernels import draw, smooth
 from afgen.autoencoder.lia.modulated import EPSILON, ModulatedConv, ModulatedPoint
-
-STRIP: Final = 1 << 22  # numbers of a strip
 
 
 class _Conv(NamedTuple):
@@ -136,7 +134,7 @@ class FoldedDecoder:
         picture = np.empty((rows, height, width, 6), np.float32)
         scale_BC = level.conv.demodulation(style.conv).numpy()
         flow_B3C = (level.flow_3C * style.flow[:, None]).numpy()
-        for top, bottom in _strips(x_BCHW, self._strip):
+        for top, bottom in strips(x_BCHW, self._strip):
             above = max(top - 1, 0)  # a convolution sees one row more
             raw = F.conv2d(x_BCHW[:, :, above : bottom + 1], level.conv.weight, padding=1)
             raw = raw[:, :, top - above : bottom - above]
@@ -163,7 +161,7 @@ class FoldedDecoder:
         rows, _, height, width = x_BCHW.shape
         out = empty(rows, len(level.up.bias_C), 2 * height, 2 * width)
         scale_BC = level.up.demodulation(style.up).numpy()
-        for top, bottom in _strips(out, self._strip):
+        for top, bottom in strips(out, self._strip):
             above = max(top // 2 - 1, 0)  # the filter sees two rows more, of one before doubling
             raw = F.conv_transpose2d(
                 x_BCHW[:, :, above : bottom // 2 + 1], level.up.weight, stride=2
@@ -180,17 +178,6 @@ class FoldedDecoder:
                 top - 2 * above,
             )
         return out
-
-
-def _strips(x_BCHW: Tensor, numbers: int) -> Iterator[tuple[int, int]]:
-    """First row and end of strips of a picture, even ones, small enough to stay in a cache.
-
-    Memory of that size is also kept by the process, where larger blocks are asked for anew.
-    """
-    height = x_BCHW.shape[2]
-    strip = max(2, numbers // (x_BCHW[:, :, 0].numel() * 2) * 2)
-    for top in range(0, height, strip):
-        yield top, min(top + strip, height)
 
 
 def _modulated(level: Doubling) -> tuple[ModulatedConv | ModulatedPoint, ...]:

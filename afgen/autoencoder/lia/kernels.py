@@ -48,21 +48,23 @@ def halve(
     bias_WC: Floats,
     slope: float,
     stride: int,
+    lead: int,
     start: int,
     end: int,
 ) -> None:  # pragma: no cover - compiled
     """Bias and leaky ReLU (a slope of 1: none), then the filter with zeros beyond the border.
 
-    The padding is what `out` and `stride` make of it: 2 around for one pixel more, 1 for half.
-    `bias` is the same for each pixel of a line.
+    The padding of a line is what `out` and `stride` make of it: 2 for one pixel more, 1 for half.
+    `x` and `out` may be some rows of a picture: `lead` is the rows of `x` before the first one that
+    `out` is made of, negative for zeros. `bias` is the same for each pixel of a line.
     """
     height, width, channels = x_BHWC.shape[1:]
     rows, columns = out_BHWC.shape[1:3]
-    pad, leak = (stride * (rows - 1) + 4 - height) // 2, f32(slope)
+    pad, leak = (stride * (columns - 1) + 4 - width) // 2, f32(slope)
     flat = x_BHWC.reshape(len(x_BHWC), height, width * channels)
     line, bias = np.zeros((width + 2 * pad) * channels, np.float32), bias_WC.reshape(-1)
     for row in range(start, end):
-        picture, y = row // rows, stride * (row % rows) - pad
+        picture, y = row // rows, stride * (row % rows) + lead
         w0, w1 = _EDGE if y >= 0 else f32(0), _INNER if y >= -1 else f32(0)
         w2, w3 = _INNER if y + 2 < height else f32(0), _EDGE if y + 3 < height else f32(0)
         r0, r1 = flat[picture, max(y, 0)], flat[picture, max(y + 1, 0)]

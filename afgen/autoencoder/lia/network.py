@@ -21,7 +21,8 @@ class Source:
     """What drawing needs of a portrait, computed once.
 
     latent_BD: z_S. coefficients_BK and motion_BD: lambda_S and m_S, what the portrait's face does.
-    features: maps (B, C, H, W) of 8, 16, ... size pixels. One row, or as many as frames are drawn.
+    features: maps (B, C, H, W) of 8, 16, ... size pixels in float32, which warping needs. One row,
+    or as many as frames are drawn.
     shares: these maps through the decoder's picture layers (B, 3, H, W), where the network warps
     them rather than the features.
     """
@@ -51,7 +52,8 @@ class LiaNetwork(nn.Module):
         """Everything that drawing needs of source pictures, usually of one."""
         latent, features = self.encoder(image_BCHW)
         coefficients = self.encoder.coefficients(latent)
-        return Source(latent, coefficients, self.basis(coefficients), features)
+        wide = tuple(feature.float() for feature in features)
+        return Source(latent, coefficients, self.basis(coefficients), wide)
 
     def motion(self, image_BCHW: Tensor) -> Tensor:
         """Motion (B, D) of the faces in pictures."""

@@ -103,6 +103,8 @@ def test_strips_are_the_whole(strip: int) -> None:
     plain = network()
     whole, striped = FoldedLia(plain), FoldedLia(plain, strip=strip)
     source = whole.source(pictures(1))
+    for ours, theirs in zip(striped.source(pictures(1)).features, source.features, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(
         striped.decode(source, motions(1)), whole.decode(source, motions(1)), **TOLERANCE
     )
@@ -153,6 +155,6 @@ def test_nothing_is_beyond_the_border_when_halving() -> None:
     """A bias makes the difference: what is beyond the border is zero after it, not before."""
     out = empty(1, 2, 5, 5)
     bias = torch.ones(4, 2).numpy()
-    halve(last(torch.zeros(1, 2, 4, 4)), last(out), bias, 0.2, 1, 0, 5)
+    halve(last(torch.zeros(1, 2, 4, 4)), last(out), bias, 0.2, 1, -2, 0, 5)
     sums = torch.tensor([4.0, 7.0, 8.0, 7.0, 4.0]) / 8
     torch.testing.assert_close(out[0, 0], torch.outer(sums, sums))
