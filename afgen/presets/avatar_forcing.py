@@ -76,6 +76,9 @@ class Autoencoders:
         if self._device.type == "cpu":
             self._network = FoldedLia(network, threads=torch.get_num_threads())
             self._at_once = 1
+        else:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._see = accelerated(self._network.motion, self._device)
         self._draw = accelerated(self._network.decode, self._device)
 
     def __call__(self, size: int | None) -> LiaAutoencoder:
@@ -86,6 +89,7 @@ class Autoencoders:
             device=self._device,
             size=size,
             at_once=self._at_once,
+            see=self._see,
             draw=self._draw,
         )
 

@@ -10,7 +10,8 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from queue import SimpleQueue
 
 from threadpoolctl import threadpool_limits
@@ -60,6 +61,7 @@ def render_rows(
     soon be free for it. Finished work is not done again, and half-made work of the same render is
     taken up. Raises ValueError for an order of other sampling settings.
     """
+    models = replace(models, autoencoder=cache(models.autoencoder))  # one for all of a size
     batch = _Batch(models, progress, rows)
     with threadpool_limits(1, "blas"), torch_threads(models), batch.giving_up():
         takes = ahead(batch.prepare(orders, settings.sampling), depth=1)

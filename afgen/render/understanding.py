@@ -56,7 +56,8 @@ def understand_sources(
     kept = parts / _FILE
     if kept.is_file():
         return _load(kept)
-    found = _read(sources, settings, autoencoder.encode, progress)
+    encode = None if settings.only == "talking" else autoencoder.encode  # nobody is looked at
+    found = _read(sources, settings, encode, progress)
     understood = Understood(
         found.conversation, _user_view(sources, settings, found), found.summary()
     )

@@ -32,3 +32,18 @@ def test_an_error_comes_after_the_values_before_it() -> None:
     assert next(values) == 1
     with pytest.raises(ValueError, match="broken"):
         next(values)
+
+
+def test_closing_closes_the_source() -> None:
+    closed: list[bool] = []
+
+    def source() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.append(True)
+
+    values = ahead(source())
+    next(values)
+    values.close()
+    assert closed == [True]

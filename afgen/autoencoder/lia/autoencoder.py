@@ -23,6 +23,7 @@ from afgen.signals import FaceView, Floats, Image, Portrait
 LEAST_FACE_PX = 64.0  # extent of the face in a portrait
 RIVAL_FACE = 0.5  # another face this large beside the largest one is one too many
 
+See = Callable[[Tensor], Tensor]  # FaceNetwork.motion, or a recording of it
 Draw = Callable[[Source, Tensor], Tensor]  # FaceNetwork.decode, or a recording of it
 
 
@@ -57,12 +58,13 @@ class LiaIdentity:
 
 
 class LiaAutoencoder:
-    """Motion latents from faces and pictures from motion latents; z = z_S + m, paper section 3.1.
+    """Motion latents from faces and pictures from motion latents; z = z_S + m, paper equation 3.
 
     Holds weights and constants only. `find_faces` gives the landmarks (478, 3) of each face of a
-    picture, largest first. The network lies on `device`, and `draw` takes the place of its own
-    decoding. Pictures are squares of `size`, None for the network's own; `at_once` of them are made
-    together, and on a GPU the next ones are under way while the last ones are copied and used.
+    picture, largest first. The network lies on `device`; `see` and `draw` take the place of its own
+    encoding of motion and decoding. Pictures are squares of `size`, None for the network's own;
+    `at_once` of them are made together, and on a GPU the next ones are under way while the last
+    ones are copied and used.
 
     A face that is turned away is no error here: the network has seen such faces.
     """
@@ -75,6 +77,7 @@ class LiaAutoencoder:
         device: torch.device | str = "cpu",
         size: int | None = None,
         at_once: int = 1,
+        see: See | None = None,
         draw: Draw | None = None,
         crop: CropConfig | None = None,
     ) -> None:
@@ -82,6 +85,7 @@ class LiaAutoencoder:
         self._find_faces = find_faces
         self._size = size or network.config.size
         self._at_once = at_once
+        self._see = see or network.motion
         self._draw = draw or network.decode
         self._crop = crop or CropConfig()
         self._device = torch.device(device)
@@ -114,7 +118,7 @@ class LiaAutoencoder:
         state = follow(view.landmarks_N3, state, self._crop)
         crop_HWC = cut(view.image_HWC, state.square, self._side)
         with torch.inference_mode():
-            motion_D: Floats = self._network.motion(self._seen(crop_HWC))[0].float().cpu().numpy()
+            motion_D: Floats = self._see(self._seen(crop_HWC))[0].float().cpu().numpy()
         return motion_D, state
 
     def restyle(
@@ -168,10 +172,11 @@ class LiaAutoencoder:
     def _begin(self, identity: LiaIdentity, motion_BD: Floats) -> "_Copying":
         """Decode a batch; on a GPU this only asks for it.
 
-        Batches of a GPU are always full, so that one recorded graph serves all of them.
+        Batches of a GPU are always full, but for single frames, so that two recorded graphs serve
+        all of them.
         """
         wanted = len(motion_BD)
-        if self._device.type == "cuda":
+        if self._device.type == "cuda" and wanted > 1:
             motion_BD = np.pad(motion_BD, ((0, self._at_once - wanted), (0, 0)), mode="edge")
         drawn_BCHW = self._draw(identity.source, torch.from_numpy(motion_BD).to(self._device))
         return _Copying(_pixels(_resized(drawn_BCHW[:wanted].float(), self._size)))
