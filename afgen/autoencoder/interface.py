@@ -1,7 +1,7 @@
 """What every motion autoencoder offers: identity once, motion from a face, pictures from motion.
 
 A picture of a person is z = z_S + m: who it is (identity) plus what the face does (motion), paper
-section 3.1. The generator only ever sees m.
+section 4.1. The generator only ever sees m.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import Any, Final
 from afgen.clock import BLOCK_FRAMES
 from afgen.nn.masks import Visibility
 
-PAST_FRAMES = 40  # with a block of 10: the 50 frames of a training window, paper section 4
+PAST_FRAMES = 40  # with a block of 10: the 50 frames of a training window, paper section 5.2
 LOOK_AHEAD_FRAMES = 2  # l of the paper
 
 BLOCK_CAUSAL = Visibility(ahead_blocks=0, past_frames=PAST_FRAMES)
@@ -33,7 +33,7 @@ MASKS: Final = {
     "paper-figure": Visibility(beyond_frames=LOOK_AHEAD_FRAMES, past_frames=PAST_FRAMES),
     "block": BLOCK_CAUSAL,  # bidirectional inside a block, nothing beyond it
 }
-"""The self-attention masks of paper section 3.3 by name."""
+"""The self-attention masks of paper equation 5 by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def released(
     depth: int = 8,
     heads: int = 8,
 ) -> GeneratorConfig:
-    """The public checkpoints' layout and masks, paper sections 3 and 5.
+    """The public checkpoints' layout and masks, paper section 4.1 and appendix D.1.
 
     Frame-causal self-attention with two frames of look-ahead, a first window of 50 frames, then
     two clean and ten noisy frames per step on a cache of 38 (and 2 of the conditions); the dual

@@ -1,6 +1,6 @@
 """The causal motion generator: a transformer in which each frame has its own flow time.
 
-Diffusion forcing transformer of paper section 3.3. A block is gated, modulated self-attention over
+Diffusion forcing transformer of paper section 4.1. A block is gated, modulated self-attention over
 motion frames, plain cross-attention to the conditions, and a gated, modulated MLP; one modulation
 is shared by all blocks and applied per frame.
 

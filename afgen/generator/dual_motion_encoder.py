@@ -1,4 +1,4 @@
-"""The dual motion encoder: what both people do, as one condition per frame (paper section 3.2).
+"""The dual motion encoder: what both people do, as one condition per frame (paper section 4.1).
 
 Shape letters: B rows, T frames fed, D motion, A audio features, E condition width, C model width.
 """
@@ -20,7 +20,7 @@ class ConditionTensors:
     """Both people's signals for T frames; `present_B3` says which a row really has.
 
     The columns of `present_B3` (1 or 0) are avatar audio, user audio, user motion. What is absent
-    enters the model as zeros, which is also what training drops (paper section 3.4). There may be
+    enters the model as zeros, which is also what training drops (paper appendix D.1). There may be
     fewer rows of signals than of `present_B3`: then each serves as many in turn (guidance).
     """
 

@@ -1,4 +1,6 @@
-"""The linear flow between motion and noise, paper section 4: time 1 is noise, 0 is clean.
+"""The linear flow between motion and noise, paper appendix A: time 1 is noise, 0 is clean.
+
+The paper counts from noise to motion: its time is 1 - t, and its velocity minus ours.
 
 Shape letters: B rows, T frames, D motion, S evaluations, F frames fed.
 """
@@ -23,7 +25,7 @@ def updates_in(nfe: int) -> int:
     """Euler updates in a budget of `nfe` evaluations as the paper counts them.
 
     10 evaluations are 9 time points from 1 to 0, the last of which moves nothing, and one clean
-    pass that writes the cache: 8 updates (paper section 5).
+    pass that writes the cache: 8 updates (paper section 5.2).
     """
     if nfe < 3:
         raise ValueError("at least 3 evaluations are needed: one update, its end, and the commit")

@@ -1,4 +1,4 @@
-"""Classifier-free guidance with one row for each side of the conversation (paper section 5).
+"""Classifier-free guidance with one row for each side of the conversation (paper equation 14).
 
     v = v0 + a (v_audio - v0) + u (v_user - v0)
 

@@ -13,13 +13,13 @@ from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.flow import noised, target_velocity
 from afgen.generator.model import MotionGenerator
 
-DROPOUT = 0.1  # of each condition and of the reference, paper section 3
+DROPOUT = 0.1  # of each condition and of the reference, paper appendix D.1
 
 
 def block_times(
     rows: int, frames: int, block_frames: int, *, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Flow times (B, T): uniform, shared within a block, independent across blocks (section 4)."""
+    """Flow times (B, T): uniform, shared in a block, independent across blocks (section 4.1)."""
     blocks = -(-frames // block_frames)
     time = torch.rand(rows, blocks, generator=generator)
     return time.repeat_interleave(block_frames, dim=1)[:, :frames]
@@ -54,7 +54,7 @@ def diffusion_forcing_loss(
     difference_weight: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Mean |v - v_theta| over whole windows, paper section 4; a scalar.
+    """Mean |v - v_theta| over whole windows, paper equation 6; a scalar.
 
     `squared` takes (v - v_theta)^2 / 2 in its place: the least absolute error is that of a median,
     which forgets what happens rarely, such as blinks and nods; the least square is that of a mean.
@@ -97,7 +97,7 @@ def preference_loss(
     loser_reference_B: Tensor,
     beta: float = 1000.0,
 ) -> Tensor:
-    """Direct preference optimisation on flow errors, paper section 6; a scalar.
+    """Direct preference optimisation on flow errors, paper equation 12; a scalar.
 
     Each argument is a per-row mean absolute error |v - v_model| (B,): of the trained model and of
     the frozen reference model, on the winner (ground truth) and on the loser (motion generated

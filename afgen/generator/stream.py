@@ -30,7 +30,7 @@ from afgen.signals import Conditions, Floats, MotionBlock
 class MotionSampler:
     """A model and how to sample from it.
 
-    `nfe` is counted as the paper counts (section 5); `continuity` is not of the paper.
+    `nfe` is counted as the paper counts (section 5.2); `continuity` is not of the paper.
     `context_noise` is the flow time at which generated motion is remembered, with that much noise
     in it: a model that knows its past to be inexact does not take its own errors for a style, and
     long streams stay steady (Chen et al., "Diffusion Forcing", NeurIPS 2024). 0 is the paper.

@@ -1,4 +1,4 @@
-"""The motion basis: K orthonormal directions of the latent space, paper section 3.1.
+"""The motion basis: K orthonormal directions of the latent space, paper section 4.1.
 
 Wang et al., "Latent Image Animator", ICLR 2022, section 3.2: m = sum_k lambda_k d_k. There the
 directions come from a QR decomposition at every call. Here the orthonormal matrix itself is the

@@ -1,9 +1,9 @@
 """The square around a face that the networks see, in portraits and in recordings alike.
 
-Its half side is the face box's half size times (1 + 1.0), as in the method's published pipeline
-(paper, implementation details). A head that moves inside its square is motion; a square that
-follows the head would hide it. So in a recording the square stands still but for what it learns of
-the person's usual place, and moves faster only before the face would leave it.
+Its half side is the face box's half size times (1 + 1.0), as in the method's published code. A head
+that moves inside its square is motion; a square that follows the head would hide it. So in a
+recording the square stands still but for what it learns of the person's usual place, and moves
+faster only before the face would leave it.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The motion latent autoencoder: picture -> identity and motion -> picture, paper section 3.1.
+"""The motion latent autoencoder: picture -> identity and motion -> picture, paper section 4.1.
 
 z = z_S + m: the latent z_S of the source picture and a motion m, a sum of orthonormal directions.
 A frame is drawn from z_S + m with the source's feature maps. The plain network: every layer as its

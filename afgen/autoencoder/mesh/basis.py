@@ -1,7 +1,7 @@
 """The motion basis: what faces do, in 32 numbers on orthonormal vectors.
 
 A displacement from a person's own neutral shape is weighted (lips, lids and irises count more,
-depth less) and projected; the paper's m = sum_k lambda_k d_k (section 3.1) with a basis fitted to
+depth less) and projected; the paper's m = sum_k lambda_k d_k (section 4.1) with a basis fitted to
 landmarks in place of a learned one. Each vector is its own mirror image up to the sign `parity_K`.
 """
 

@@ -27,7 +27,7 @@ from afgen.signals import FaceView, Floats, Image, Portrait
 
 
 class MeshAutoencoder:
-    """Motion from tracked faces and pictures from motion; z = z_S + m, paper section 3.1.
+    """Motion from tracked faces and pictures from motion; z = z_S + m, paper equation 3.
 
     Holds constants only. `find_faces` gives the landmarks (478, 3) of each face of a picture,
     largest first. Decoded pictures are squares of `size`; None keeps each portrait's own
