@@ -1,0 +1,178 @@
+"""R-DGG: how much of the avatar's motion follows from what the user did before.
+
+The directed Granger gain (Granger, Econometrica 37, 1969; as a logarithm, Geweke, Journal of the
+American Statistical Association 77, 1982) of the user's signal on the avatar's motion, conditional
+on the avatar's own history:
+
+    gain = mean over dimensions of ln(RSS without the user / RSS with the user)
+
+with past frames only. A regression with more columns always fits better, so the same is done with
+the user's signal turned round in time by many shifts of at least 4 s, which keep its own course and
+break its link to the avatar; the mean of those gains is subtracted. What is left is above 0 where
+the avatar reacts. A correlation alone cannot show that: two people who nod by themselves now and
+then have one, and a listener who reacts with varying delay may have none.
+
+Shape letters: T frames, D target dimensions, X source signals, P regressors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afgen.clock import FRAME_RATE_HZ
+from afgen.signals import Floats
+
+Array = NDArray[np.float64]
+
+_RANK: Final = 1e-6  # of a column's own length; what is left of it beyond the history is rounding
+_STILL: Final = 1e-10  # of the motion's power: nothing is left that could be explained
+
+
+@dataclass(frozen=True, slots=True)
+class GrangerConfig:
+    """How the past is described and the shifts are drawn.
+
+    `lag_edges` cut the past into stretches of which means are taken: 1, 2, 3, 4-5, 6-8, 9-13 and
+    14-25 frames ago. They are fine where motion is predictable from itself and coarse where only
+    the rough delay of an answer is known, so a second of past costs seven numbers a signal.
+    """
+
+    lag_edges: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 13, 25)
+    shifts: int = 100
+    least_shift_frames: int = 4 * FRAME_RATE_HZ
+
+    def __post_init__(self) -> None:
+        if self.shifts < 1 or len(self.lag_edges) < 2:
+            raise ValueError("a gain takes a past and at least one shift")
+        if list(self.lag_edges) != sorted(set(self.lag_edges)) or self.lag_edges[0] < 0:
+            raise ValueError("the edges of lags must grow from 0 or more")
+
+    @property
+    def least_frames(self) -> int:
+        """Of a clip, so that all shifts are different ones."""
+        return 2 * self.least_shift_frames + self.shifts - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Of one clip. Gains are in nats a dimension."""
+
+    gain: float
+    shifted: float  # mean gain of the shifted user
+    beaten: float  # share of the shifts whose gain is smaller
+
+    @property
+    def excess(self) -> float:
+        """R-DGG of the clip."""
+        return self.gain - self.shifted
+
+
+def reactivity(
+    target_TD: Floats | Array,
+    source_TX: Floats | Array,
+    given_TG: Floats | Array | None = None,
+    config: GrangerConfig | None = None,
+) -> Gain | None:
+    """The gain of a source on a target, and that of shifted sources; None of too short a clip.
+
+    `given_TG` are signals whose past and present are known besides the target's own past, such as
+    the avatar's own voice: what user and avatar both owe to it is then no reaction. All arrays
+    have T frames. Raises ValueError where they have not.
+    """
+    config = config or GrangerConfig()
+    frames, reach = len(target_TD), config.lag_edges[-1]
+    if len(source_TX) != frames or (given_TG is not None and len(given_TG) != frames):
+        raise ValueError("target and source must have the same frames")
+    if frames < config.least_frames:
+        return None
+    target_TD = np.asarray(target_TD, np.float64)
+    known = [lagged(target_TD, config.lag_edges), np.ones((frames, 1))]
+    if given_TG is not None:
+        known += [lagged(given_TG, config.lag_edges), np.asarray(given_TG, np.float64)]
+    history_TP = orthonormal(np.hstack(known)[reach:])
+    rest_TD = _beyond(target_TD[reach:], history_TP)
+    power_D = np.square(target_TD[reach:] - target_TD[reach:].mean(axis=0)).sum(axis=0)
+    moving_D = np.square(rest_TD).sum(axis=0) > _STILL * np.maximum(power_D, _STILL)
+    past_TP = lagged(source_TX, config.lag_edges)
+
+    def gain_of(shift: int) -> float:
+        return _gain(rest_TD[:, moving_D], np.roll(past_TP, shift, axis=0)[reach:], history_TP)
+
+    gain = gain_of(0)
+    shifted = np.array([gain_of(shift) for shift in shifts_of(frames, config)])
+    return Gain(gain, float(shifted.mean()), float((shifted < gain).mean()))
+
+
+def shifts_of(frames: int, config: GrangerConfig) -> list[int]:
+    """Different circular shifts (frames), evenly from 4 s to 4 s before the clip's length."""
+    low, high = config.least_shift_frames, frames - config.least_shift_frames
+    return [int(shift) for shift in np.round(np.linspace(low, high, config.shifts))]
+
+
+def lagged(signals_TX: Floats | Array, edges: Sequence[int]) -> Array:
+    """Means (T, X * stretches) of each signal's past, in stretches between `edges` frames ago.
+
+    Circular: the first frames have the last ones as their past, so that shifting a signal shifts
+    these rows. Leave the first `edges[-1]` rows out of what is unshifted.
+    """
+    signals_TX = np.asarray(signals_TX, np.float64)
+    parts = []
+    for newest, oldest in pairwise(edges):
+        ago = range(newest + 1, oldest + 1)
+        parts.append(np.mean([np.roll(signals_TX, lag, axis=0) for lag in ago], axis=0))
+    return np.hstack(parts)
+
+
+def orthonormal(columns_TP: Array) -> Array:
+    """An orthonormal basis of the columns' span; what is dependent but for rounding is left out."""
+    lengths_P = np.linalg.norm(columns_TP, axis=0)
+    scaled_TP = columns_TP[:, lengths_P > 0] / lengths_P[lengths_P > 0]
+    left_TP, strength_P, _ = np.linalg.svd(scaled_TP, full_matrices=False)
+    return np.asarray(left_TP[:, strength_P > _RANK])
+
+
+def _beyond(columns_TP: Array, basis_TP: Array) -> Array:
+    """Columns without what a basis explains; twice, because the first time leaves rounding."""
+    for _ in range(2):
+        columns_TP = columns_TP - basis_TP @ (basis_TP.T @ columns_TP)
+    return columns_TP
+
+
+def _gain(rest_TD: Array, past_TP: Array, history_TP: Array) -> float:
+    """ln(RSS without / RSS with), averaged over dimensions; 0 where nothing is left to explain."""
+    if not rest_TD.shape[1]:
+        return 0.0
+    centred_TP = past_TP - past_TP.mean(axis=0)
+    lengths_P = np.linalg.norm(centred_TP, axis=0)
+    scaled_TP = centred_TP[:, lengths_P > 0] / lengths_P[lengths_P > 0]
+    if not scaled_TP.shape[1]:
+        return 0.0
+    left_TP, strength_P, _ = np.linalg.svd(_beyond(scaled_TP, history_TP), full_matrices=False)
+    explained_D = np.square(left_TP[:, strength_P > _RANK].T @ rest_TD).sum(axis=0)
+    share_D = explained_D / np.square(rest_TD).sum(axis=0)
+    return float(-np.log1p(-np.minimum(share_D, 1 - _STILL)).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Principal components of motion, so that a regression has few columns."""
+
+    mean_D: Array
+    directions_DK: Array
+
+    def of(self, motion_TD: Floats | Array) -> Array:
+        """Amounts (T, K)."""
+        amounts_TK: Array = (np.asarray(motion_TD, np.float64) - self.mean_D) @ self.directions_DK
+        return amounts_TK
+
+
+def components(motions: Sequence[Floats], count: int) -> Components:
+    """The `count` directions in which all these motions (T, D) vary most, or all D of them."""
+    rows_TD = np.concatenate(motions).astype(np.float64)
+    mean_D = rows_TD.mean(axis=0)
+    _, vectors_DD = np.linalg.eigh(np.atleast_2d(np.cov(rows_TD - mean_D, rowvar=False)))
+    return Components(mean_D, vectors_DD[:, ::-1][:, :count])
