@@ -23,7 +23,8 @@ from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.loss import diffusion_forcing_loss
 from afgen.generator.model import MotionGenerator
 from afgen.generator.weights import save_generator
-from afgen.train.loop import CHECKPOINT, Learner, LoopConfig, Metrics, train
+from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
+from afgen.train.loop import LearningConfig, LoopConfig, Metrics, Part, Player, Task, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ def _portrait() -> GeneratorConfig:
 
 
 def _schedule() -> LoopConfig:
-    return LoopConfig(
-        steps=11_500, learning_rate=1.5e-3, ema_decay=0.998, log_every=25, checkpoint_every=250
-    )
+    return LoopConfig(steps=11_500, log_every=25, checkpoint_every=250)
+
+
+def _learning() -> LearningConfig:
+    return LearningConfig(learning_rate=1.5e-3, ema_decay=0.998)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class GeneratorRecipe:
     model: GeneratorConfig = field(default_factory=_portrait)
     bank: BankConfig = field(default_factory=BankConfig)
     loop: LoopConfig = field(default_factory=_schedule)
+    learning: LearningConfig = field(default_factory=_learning)
     presence: Presence = field(default_factory=Presence)
     variation: VariationConfig = field(default_factory=VariationConfig)
     batch_rows: int = 16
@@ -121,21 +125,20 @@ def learn(
 ) -> MotionGenerator:
     """The part after the bank."""
     torch.manual_seed(recipe.seed)
-    model, average = MotionGenerator(recipe.model), MotionGenerator(recipe.model)
+    model = MotionGenerator(recipe.model)
     without_eyes_D = face_weights(recipe.lip_weight, 1.0)
     with_eyes_D = face_weights(recipe.lip_weight, recipe.eye_weight)
 
-    def loss_of_step(module: nn.Module, step: int) -> tuple[Tensor, Metrics]:
+    def loss(module: nn.Module, part: Part) -> tuple[Tensor, Metrics]:
         if not isinstance(module, MotionGenerator):
             raise TypeError("this recipe trains a MotionGenerator")
-        weight_D = with_eyes_D if step >= recipe.eye_from else without_eyes_D
-        return loss_of_windows(module, bank, recipe, weight_D, step), {}
+        weight_D = with_eyes_D if part.step >= recipe.eye_from else without_eyes_D
+        return loss_of_windows(module, bank, recipe, weight_D, part), {}
 
-    learner: Learner = train(
-        model, average, loss_of_step, recipe.loop, out_dir, resume=resume, say=say
-    )
-    average.load_state_dict(learner.average.state_dict())
-    return average
+    task = Task([Player("generator", model, loss, recipe.learning)])
+    learner = train(task, recipe.loop, out_dir, resume=resume, say=say)
+    model.load_state_dict(learner.averages["generator"].state_dict())
+    return model
 
 
 def export_generator(
@@ -145,9 +148,9 @@ def export_generator(
 
     `half` stores float16, which loading turns back; measure with the file that is shipped.
     """
-    state = torch.load(run_dir / CHECKPOINT, weights_only=True)
+    state = read_checkpoint(chosen_checkpoint(run_dir))
     model = MotionGenerator(recipe.model)
-    model.load_state_dict(state["average"])
+    model.load_state_dict(state["players"]["generator"]["average"])
     path.parent.mkdir(parents=True, exist_ok=True)
     return save_generator(
         path,
@@ -159,10 +162,10 @@ def export_generator(
 
 
 def loss_of_windows(
-    model: MotionGenerator, bank: Bank, recipe: GeneratorRecipe, weight_D: Tensor, step: int
+    model: MotionGenerator, bank: Bank, recipe: GeneratorRecipe, weight_D: Tensor, part: Part
 ) -> Tensor:
-    """Loss of one step; everything random in it comes from (seed, step)."""
-    rng = np.random.default_rng((recipe.seed, step))
+    """Loss of one part of a step; everything random in it comes from (seed, step, part)."""
+    rng = part.rng(recipe.seed)
     windows = _varied(bank.windows(rng, recipe.batch_rows, recipe.window_frames), recipe, rng)
     present_B3 = draw_presence(rng, recipe.batch_rows, recipe.presence)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
@@ -173,8 +176,8 @@ def loss_of_windows(
         conditions_of(windows, present_B3),
         dropout=0.0,
         weight_D=weight_D,
-        squared=step >= recipe.absolute_steps,
-        difference_weight=recipe.difference_weight if step >= recipe.difference_from else 0.0,
+        squared=part.step >= recipe.absolute_steps,
+        difference_weight=recipe.difference_weight if part.step >= recipe.difference_from else 0.0,
         generator=generator,
     )
 

@@ -1,5 +1,4 @@
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from afgen.data.conversations import ConversationConfig, compose
 from afgen.data.listeners import Channel
 from afgen.generator.config import GeneratorConfig, portrait
 from afgen.train.generator import GeneratorRecipe, Presence, draw_presence, face_weights, learn
-from afgen.train.loop import LOG, LoopConfig
+from afgen.train.log import read_log
+from afgen.train.loop import LearningConfig, LoopConfig
 from tests.data.made import made_clips
 
 
@@ -33,14 +33,15 @@ def tiny_bank(conversations: int = 2) -> Bank:
 
 
 def tiny_recipe(steps: int) -> GeneratorRecipe:
-    loop = LoopConfig(
-        steps=steps, learning_rate=3e-3, warmup_steps=5, log_every=1, checkpoint_every=steps // 2
+    loop = LoopConfig(steps=steps, log_every=1, checkpoint_every=steps // 2)
+    learning = LearningConfig(learning_rate=3e-3, warmup_steps=5)
+    return GeneratorRecipe(
+        model=tiny_model(), loop=loop, learning=learning, batch_rows=4, window_frames=20
     )
-    return GeneratorRecipe(model=tiny_model(), loop=loop, batch_rows=4, window_frames=20)
 
 
 def losses(out_dir: Path) -> list[float]:
-    return [json.loads(entry)["loss"] for entry in (out_dir / LOG).read_text().splitlines()]
+    return [entry["loss"] for entry in read_log(out_dir)]
 
 
 @pytest.mark.slow
