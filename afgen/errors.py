@@ -8,6 +8,7 @@
     |   +-- UnusableClipError a clip of a training corpus from which nothing can be learned
     |   +-- OptionError       options that contradict each other
     |   +-- ManifestError     a list of renders that cannot be read, or a row of it
+    |   +-- ShardsError       prepared samples that cannot be used
     |   +-- LicenceError      somebody else's terms that were not agreed to
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
@@ -215,6 +216,20 @@ class ManifestError(InputError):
 
     code = "manifest"
     hint = "See `afgen render-all --help` for the columns."
+
+
+class ShardsError(InputError):
+    """Prepared samples that cannot be used."""
+
+    code = "shards"
+    hint = "Make them again with `afgen prepare`."
+
+
+class ShardsDamagedError(ShardsError):
+    """An index or a shard that is not whole."""
+
+    code = "shards_damaged"
+    hint = "Copy the shards again, or make them again with `afgen prepare`."
 
 
 class OutputError(AfgenError):

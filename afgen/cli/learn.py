@@ -65,14 +65,14 @@ def basis(
 
 @train.command()
 def generator(
-    features: Annotated[Path, typer.Argument(help="The folder `features` that prepare wrote.")],
+    features: Annotated[Path, typer.Argument(help="The shards that prepare wrote.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     steps: Annotated[int | None, typer.Option(help="Another length than the recipe's.")] = None,
 ) -> None:
     """Train the portrait generator by diffusion forcing.
 
-    [bold]Example[/]  afgen train generator features/features -o runs/portrait
+    [bold]Example[/]  afgen train generator shards -o runs/portrait
     """
     import dataclasses
 

@@ -108,36 +108,36 @@ def audio(
 
 @bench.command()
 def lips(
-    features: Annotated[Path, typer.Argument(help="The folder `features` that prepare wrote.")],
+    shards: Annotated[Path, typer.Argument(help="The shards that prepare wrote.")],
     draws: Annotated[int, typer.Option(help="Samples averaged a clip.")] = 4,
     as_json: Json = False,
 ) -> None:
     """Does the mouth follow the sound? Correlation of generated and real lip opening.
 
-    [bold]Example[/]  afgen bench lips held-out/features
+    [bold]Example[/]  afgen bench lips held-out
     """
     from afgen.evaluate.lips import measure_lips
     from afgen.presets import load_models
 
     sampler = load_models("portrait").sampler(10, 2.0, 1.0)
-    _show([asdict(score) for score in measure_lips(sampler, features, draws=draws)], as_json)
+    _show([asdict(score) for score in measure_lips(sampler, shards, draws=draws)], as_json)
 
 
 @bench.command()
 def listening(
-    features: Annotated[Path, typer.Argument(help="The folder `features` that prepare wrote.")],
+    shards: Annotated[Path, typer.Argument(help="The shards that prepare wrote.")],
     conversations: Annotated[int, typer.Option(help="Conversations of 24 s.", min=2)] = 12,
     as_json: Json = False,
 ) -> None:
     """Is listening alive, and does it react? Nods, blinks, smiles, a closed mouth, causality.
 
-    [bold]Example[/]  afgen bench listening features/features
+    [bold]Example[/]  afgen bench listening shards
     """
     from afgen.evaluate.listening import measure_listening
     from afgen.presets import load_models
 
     sampler = load_models("portrait").sampler(10, 2.0, 1.0)
-    report = measure_listening(sampler, features, conversations=conversations)
+    report = measure_listening(sampler, shards, conversations=conversations)
     _show([asdict(report)], as_json)
 
 

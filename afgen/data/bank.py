@@ -94,7 +94,7 @@ class Bank:
 
 
 def build_bank(
-    features_dir: Path,
+    shards_dir: Path,
     out_dir: Path,
     config: BankConfig,
     *,
@@ -110,7 +110,7 @@ def build_bank(
     missing = [shard for shard in range(config.shards) if not _path(out_dir, shard).exists()]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         waiting: list[Future[None]] = [
-            pool.submit(write_shard, features_dir, out_dir, config, shard) for shard in missing
+            pool.submit(write_shard, shards_dir, out_dir, config, shard) for shard in missing
         ]
         for done, future in enumerate(as_completed(waiting), start=1):
             future.result()
@@ -118,10 +118,10 @@ def build_bank(
     return load_bank(out_dir, config)
 
 
-def write_shard(features_dir: Path, out_dir: Path, config: BankConfig, shard: int) -> None:
+def write_shard(shards_dir: Path, out_dir: Path, config: BankConfig, shard: int) -> None:
     """Compose one shard of conversations and write it whole or not at all."""
     torch.set_num_threads(1)
-    clips, body, features = load_talker(features_dir).clips, load_body(), LogMelFeatures()
+    clips, body, features = load_talker(shards_dir).clips, load_body(), LogMelFeatures()
     first = shard * config.per_shard
     indices = range(first, min(config.conversations, first + config.per_shard))
     examples = [compose(clips, body, features, config.kind, index) for index in indices]

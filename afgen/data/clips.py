@@ -1,7 +1,6 @@
 """Recorded talking that conversations are made of: sound and motion of short clips, cut to speech.
 
-Features are one npz file a clip, as the preparation of a corpus writes them: `motion_TD` (T, D) and
-`audio` (S,) at 16 kHz.
+Of the prepared samples, the avatar's side is taken: its motion (T, D) and its voice (S,) at 16 kHz.
 """
 
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME
 from afgen.data.listeners.cues import hear
+from afgen.data.shards import Sample, open_shards
 from afgen.errors import FileMissingError
-from afgen.signals import Flags, Floats
+from afgen.signals import Flags, Floats, to_sound
 
 MARGIN_FRAMES: Final = 8  # kept before and after the speech: the mouth moves before the voice
 HUSH_FRAMES: Final = 3  # beyond this far from the speech, the recording's own noise is turned down
 HUSH_GAIN: Final = 0.1
+_FIELDS: Final = ("avatar_motion_TD", "avatar_audio_S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,15 @@ class Talker:
 
 
 @cache
-def load_talker(features_dir: Path) -> Talker:
-    """All usable clips of a folder; raises FileMissingError where there is none."""
-    paths = sorted(features_dir.glob("*.npz"))
-    whole = [_read(path) for path in paths]
+def load_talker(shards_dir: Path) -> Talker:
+    """All usable clips of prepared shards; raises FileMissingError where there is none."""
+    shards = open_shards(shards_dir)
+    samples = (shards.read(key, _FIELDS) for key in sorted(shards.keys))
+    whole = [_clip(sample) for sample in samples if len(sample.arrays) == len(_FIELDS)]
     usable = [(clip, hear(clip.audio_S).speech_T) for clip in whole]
     usable = [(clip, speech_T) for clip, speech_T in usable if speech_T.any()]
     if not usable:
-        raise FileMissingError(f"no clips with speech in {features_dir}")
+        raise FileMissingError(f"no clips with speech in {shards_dir}")
     rest_D = resting_motion([clip.motion_TD[~speech_T] for clip, speech_T in usable])
     return Talker([_cut(clip, speech_T, rest_D) for clip, speech_T in usable])
 
@@ -61,12 +63,9 @@ def resting_motion(silent_TD: list[Floats]) -> Floats:
     return rest_D
 
 
-def _read(path: Path) -> Clip:
-    with np.load(path) as stored:
-        motion_TD = stored["motion_TD"].astype(np.float32)
-        audio_S = stored["audio"].astype(np.float32)
-    frames = min(len(motion_TD), len(audio_S) // SAMPLES_PER_FRAME)
-    return Clip(path.stem, audio_S[: frames * SAMPLES_PER_FRAME], motion_TD[:frames])
+def _clip(sample: Sample) -> Clip:
+    motion_TD, audio_S = (sample.arrays[name] for name in _FIELDS)
+    return Clip(sample.key, to_sound(audio_S), motion_TD)
 
 
 def _cut(clip: Clip, speech_T: Flags, rest_D: Floats) -> Clip:

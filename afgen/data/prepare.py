@@ -1,8 +1,9 @@
 """A corpus -> a folder of features, in parallel processes, each clip whole or not at all.
 
     out/tracks/NAME.npz     landmarks and sound, kept so that a new motion basis needs no tracking
-    out/features/NAME.npz   what training reads
+    out/features/NAME.npz   what is learned from
     out/rejected/NAME.json  why a clip cannot be used
+    out/index.json, out/shard-00000.tar, ...   all features, as `shards` reads them
 
 A clip with a result is skipped, so an interrupted run goes on where it stopped. Tracks that exist
 are encoded again when the basis they were encoded on is another one.
@@ -27,8 +28,10 @@ from afgen.data.features import (
     save_tracked,
     track_clip,
 )
+from afgen.data.shards import Array, Sample, ShardWriter
 from afgen.errors import CorruptMediaError, FileMissingError, InputError
 from afgen.media.files import atomic_path
+from afgen.signals import to_samples
 
 MEDIA_SUFFIXES: Final = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi"})
 _BASIS_FILE: Final = "basis.txt"
@@ -116,7 +119,22 @@ def prepare(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    pack(out)
     return sorted(results, key=lambda done: done.name)
+
+
+def pack(out: Path) -> None:
+    """All features of the folder as shards, in the order of their names."""
+    with ShardWriter(out, {"basis_sha256": load_basis().sha256}) as writer:
+        for path in sorted((out / "features").glob("*.npz")):
+            features = load_features(path)
+            arrays: dict[str, Array] = {
+                "avatar_motion_TD": features.motion_TD,
+                "avatar_mouth_T": features.mouth_T,
+                "avatar_eyes_T": features.eyes_T,
+                "avatar_audio_S": to_samples(features.audio_S),
+            }
+            writer.add(Sample(path.stem, {"frames": len(features.motion_TD)}, arrays))
 
 
 def _forget_other_basis(out: Path) -> None:

@@ -13,17 +13,18 @@ from typing import Final
 
 import numpy as np
 
-from afgen.clock import SAMPLES_PER_FRAME
 from afgen.conditions.logmel import LogMelFeatures
+from afgen.data.shards import open_shards
 from afgen.errors import FileMissingError
 from afgen.evaluate.face import read_face
 from afgen.evaluate.rollout import Heard, generate
 from afgen.generator.stream import MotionSampler
-from afgen.signals import Flags, Floats
+from afgen.signals import Flags, Floats, to_sound
 from afgen.tracks.speech import detect_speech
 
 LAGS: Final = range(-4, 5)  # frames; positive: the generated mouth is late
 ACCEPTED_LAG: Final = 1
+_FIELDS: Final = ("avatar_mouth_T", "avatar_audio_S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +55,30 @@ class _TalkingClip:
     speech_T: Flags
 
 
-def measure_lips(sampler: MotionSampler, features_dir: Path, *, draws: int = 4) -> list[LipScore]:
-    """A score per clip of the folder, each the mean over `draws` samples, and the mean of all.
+def measure_lips(sampler: MotionSampler, shards_dir: Path, *, draws: int = 4) -> list[LipScore]:
+    """A score per prepared clip, each the mean over `draws` samples, and the mean of all.
 
-    Raises FileMissingError on a folder with fewer than two clips.
+    Raises FileMissingError where there are fewer than two clips.
     """
-    clips = _load(features_dir)
+    clips = _load(shards_dir)
     openings = _openings(sampler, clips, draws)
     scores = [_score(clips, openings, index) for index in range(len(clips))]
     return [*scores, _mean(scores)]
 
 
-def _load(features_dir: Path) -> list[_TalkingClip]:
-    features, clips = LogMelFeatures(), []
-    for path in sorted(features_dir.glob("*.npz")):
-        with np.load(path) as stored:
-            opening_T, audio_S = stored["mouth_open"], stored["audio"]
-        frames = min(len(opening_T), len(audio_S) // SAMPLES_PER_FRAME)
-        sound_S = audio_S[: frames * SAMPLES_PER_FRAME]
+def _load(shards_dir: Path) -> list[_TalkingClip]:
+    features, clips, shards = LogMelFeatures(), [], open_shards(shards_dir)
+    for key in sorted(shards.keys):
+        arrays = shards.read(key, _FIELDS).arrays
+        if len(arrays) < len(_FIELDS):
+            continue
+        opening_T, audio_S = (arrays[name] for name in _FIELDS)
+        sound_S = to_sound(audio_S)
         rows_TA, _ = features(sound_S)
         speech, _ = detect_speech(sound_S)
-        clips.append(_TalkingClip(path.stem, rows_TA, opening_T[:frames], speech.active_T))
+        clips.append(_TalkingClip(key, rows_TA, opening_T, speech.active_T))
     if len(clips) < 2:
-        raise FileMissingError(f"fewer than two prepared clips in {features_dir}")
+        raise FileMissingError(f"fewer than two prepared clips in {shards_dir}")
     return clips
 
 

@@ -47,10 +47,10 @@ class ListeningReport:
 
 
 def measure_listening(
-    sampler: MotionSampler, features_dir: Path, *, conversations: int = 12
+    sampler: MotionSampler, shards_dir: Path, *, conversations: int = 12
 ) -> ListeningReport:
-    """Generate conversations composed of the talkers in `features_dir` and count."""
-    examples = unseen_conversations(features_dir, conversations)
+    """Generate conversations composed of the talkers in `shards_dir` and count."""
+    examples = unseen_conversations(shards_dir, conversations)
     heard = [_heard(example) for example in examples]
     reference_RD = np.stack([example.references_RD[0] for example in examples])
     seeds = range(len(heard))
@@ -72,9 +72,9 @@ def measure_listening(
     )
 
 
-def unseen_conversations(features_dir: Path, conversations: int) -> list[Example]:
+def unseen_conversations(shards_dir: Path, conversations: int) -> list[Example]:
     """Composed as for training, with a seed that training does not use."""
-    clips: list[Clip] = load_talker(features_dir).clips
+    clips: list[Clip] = load_talker(shards_dir).clips
     body: Body = load_body()
     config = ConversationConfig(seed=UNSEEN_SEED)
     features = LogMelFeatures()

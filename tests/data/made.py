@@ -1,10 +1,13 @@
 """Made-up voices and clips, so that no test needs a recording."""
 
+from pathlib import Path
+
 import numpy as np
 
 from afgen.clock import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from afgen.data.clips import Clip
-from afgen.signals import Floats
+from afgen.data.shards import Sample, ShardWriter
+from afgen.signals import Floats, to_samples
 
 
 def made_voice(frames: int, turns: list[tuple[int, int]], seed: int = 0) -> Floats:
@@ -33,3 +36,14 @@ def made_clips(count: int, dim: int = 38, frames: int = 40) -> list[Clip]:
         motion_TD = np.outer(level_T * 8, rng.normal(0, 1, dim)).astype(np.float32)
         clips.append(Clip(f"clip{index}", voice_S, motion_TD))
     return clips
+
+
+def write_shards(folder: Path, clips: list[Clip]) -> None:
+    """The clips as prepared samples of one person each."""
+    with ShardWriter(folder, {}) as writer:
+        for clip in clips:
+            arrays = {
+                "avatar_motion_TD": clip.motion_TD,
+                "avatar_audio_S": to_samples(clip.audio_S),
+            }
+            writer.add(Sample(clip.name, {"frames": clip.frames}, arrays))

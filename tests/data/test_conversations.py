@@ -12,7 +12,7 @@ from afgen.data.conversations import REFERENCES, ConversationConfig, Example, co
 from afgen.data.turns import Scene, Side, draw_turns
 from afgen.data.variation import VariationConfig, vary
 from afgen.errors import FileMissingError, WeightsMismatchError
-from tests.data.made import made_clips, made_voice
+from tests.data.made import made_clips, made_voice, write_shards
 
 KIND = ConversationConfig(seed=3, frames=400)
 
@@ -94,15 +94,13 @@ def test_varied_features_stay_in_range_and_differ_by_row() -> None:
 
 
 def write_clips(folder: Path) -> None:
-    folder.mkdir()
-    for index, clip in enumerate(made_clips(3)):
-        np.savez(folder / f"{index}.npz", motion_TD=clip.motion_TD, audio=clip.audio_S)
+    write_shards(folder, made_clips(3))
 
 
 def test_clips_are_cut_to_their_speech_and_measured_from_rest(tmp_path: Path) -> None:
     write_clips(tmp_path / "features")
     clips = load_talker(tmp_path / "features").clips
-    assert [clip.name for clip in clips] == ["0", "1", "2"]
+    assert [clip.name for clip in clips] == ["clip0", "clip1", "clip2"]
     assert all(len(clip.audio_S) == clip.frames * 640 for clip in clips)
     assert np.abs(clips[0].motion_TD[:6]).max() < 1e-6
 
@@ -111,7 +109,7 @@ def test_a_folder_without_speech_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError):
         load_talker(tmp_path)
     silent = np.zeros_like(made_voice(40, []))
-    np.savez(tmp_path / "a.npz", motion_TD=np.zeros((40, 38), np.float32), audio=silent)
+    write_shards(tmp_path, [Clip("a", silent, np.zeros((40, 38), np.float32))])
     load_talker.cache_clear()
     with pytest.raises(FileMissingError):
         load_talker(tmp_path)
