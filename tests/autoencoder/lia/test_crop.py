@@ -41,10 +41,16 @@ def test_shrinking_keeps_no_fine_pattern() -> None:
     assert np.ptp(shrunk.astype(int)) < 16
 
 
-def test_beyond_the_picture_its_border_goes_on() -> None:
+def test_beyond_the_picture_it_is_mirrored() -> None:
     cut_HWC = cut(ramp(), Square(0, 60, 64), 64)
-    assert (cut_HWC[:, :30, 0] == 0).all()
-    assert cut_HWC[32, 63, 0] == 31
+    np.testing.assert_array_equal(cut_HWC[32, 32:, 0], np.arange(32))
+    np.testing.assert_array_equal(cut_HWC[32, :32, 0], np.arange(32)[::-1])
+
+
+def test_a_square_may_be_larger_than_the_picture() -> None:
+    whole = cut(ramp(40, 50), Square(25, 20, 500), 100)
+    assert whole.shape == (100, 100, 3)
+    assert whole[..., 0].max() <= 50 and whole[..., 1].max() <= 40
 
 
 def test_a_head_that_sways_does_not_move_its_square() -> None:
