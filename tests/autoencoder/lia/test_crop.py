@@ -41,10 +41,10 @@ def test_shrinking_keeps_no_fine_pattern() -> None:
     assert np.ptp(shrunk.astype(int)) < 16
 
 
-def test_beyond_the_picture_it_is_mirrored() -> None:
+def test_beyond_the_picture_its_border_goes_on() -> None:
     cut_HWC = cut(ramp(), Square(0, 60, 64), 64)
     np.testing.assert_array_equal(cut_HWC[32, 32:, 0], np.arange(32))
-    np.testing.assert_array_equal(cut_HWC[32, :32, 0], np.arange(32)[::-1])
+    assert (cut_HWC[:, :32, 0] == 0).all()
 
 
 def test_a_square_may_be_larger_than_the_picture() -> None:
