@@ -7,6 +7,7 @@ compiler: nothing to build, no first minute of waiting, and the same kernels as 
 What is recorded must be a function of its arguments alone and never look at a tensor's values.
 """
 
+import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
@@ -18,6 +19,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MOST_RECORDINGS = 8  # of one function; arguments of yet other shapes are called plainly
+
+_RECORDING = threading.Lock()
 
 Recorder = Callable[[Callable[[], Any]], tuple[Any, Callable[[], object]]]
 """Runs a call, and gives its result with a function that runs it again into the same result."""
@@ -87,7 +90,16 @@ class Recorded(Generic[P, R]):
 
 
 def record_cuda_graph(call: Callable[[], Any]) -> tuple[Any, Callable[[], object]]:
-    """A `Recorder`. The first calls let libraries set up what they may not while recording."""
+    """A `Recorder`. The first calls let libraries set up what they may not while recording.
+
+    Threads record one after the other: each begins by waiting for the whole device, and no one may
+    wait for it while another records.
+    """
+    with _RECORDING:
+        return _recorded(call)
+
+
+def _recorded(call: Callable[[], Any]) -> tuple[Any, Callable[[], object]]:
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
