@@ -73,6 +73,24 @@ def diffusion_forcing_loss(
     )
     velocity_BTD = model(noised(motion_BTD, noise_BTD, time_BT), time_BT, reference_BD, conditions)
     signed_BTD = velocity_BTD - target_velocity(motion_BTD, noise_BTD)
+    return mean_error(
+        signed_BTD,
+        weight_D=weight_D,
+        weight_BT=weight_BT,
+        squared=squared,
+        difference_weight=difference_weight,
+    )
+
+
+def mean_error(
+    signed_BTD: Tensor,
+    *,
+    weight_D: Tensor | None = None,
+    weight_BT: Tensor | None = None,
+    squared: bool = False,
+    difference_weight: float = 0.0,
+) -> Tensor:
+    """The mean size of velocity errors, with the options of `diffusion_forcing_loss`; a scalar."""
     error_BTD = _sized(signed_BTD, squared)
     if difference_weight:
         trembling_BTD = _sized(signed_BTD.diff(dim=1), squared)

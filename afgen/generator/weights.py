@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint, save_checkpoint
 from afgen.errors import WeightsMismatchError
 from afgen.generator.config import GeneratorConfig, with_first_window
 from afgen.generator.model import MotionGenerator
 from afgen.nn.layout import lay_out_for_sampling
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def save_generator(
@@ -81,9 +84,7 @@ def untrained_generator(
     return ready_to_sample(model, device=device, dtype=dtype)
 
 
-def ready_to_sample(
-    model: MotionGenerator, *, device: torch.device | str, dtype: torch.dtype
-) -> MotionGenerator:
+def ready_to_sample(model: Network, *, device: torch.device | str, dtype: torch.dtype) -> Network:
     """The model on its device, laid out and frozen; it can be trained no more."""
     model = model.eval().requires_grad_(False).to(device)
     lay_out_for_sampling(model, dtype)
