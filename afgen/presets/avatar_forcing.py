@@ -1,10 +1,12 @@
 """The paper's own family: motion latent autoencoder, wav2vec2 features, full generator."""
 
+import threading
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from afgen.autoencoder.lia.autoencoder import FaceNetwork, LiaAutoencoder
+from afgen.autoencoder.lia.autoencoder import FaceNetwork, LiaAutoencoder, See
 from afgen.autoencoder.lia.config import LiaConfig
 from afgen.autoencoder.lia.folded import FoldedLia
 from afgen.autoencoder.lia.network import LiaNetwork
@@ -78,7 +80,7 @@ class Autoencoders:
             self._at_once = 1
         else:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._see = accelerated(self._network.motion, self._device)
+        self._see = _alone(accelerated(self._network.motion, self._device))
         self._draw = accelerated(self._network.decode, self._device)
 
     def __call__(self, size: int | None) -> LiaAutoencoder:
@@ -92,6 +94,17 @@ class Autoencoders:
             see=self._see,
             draw=self._draw,
         )
+
+
+def _alone(see: See) -> See:
+    """For recordings that are read at the same time: the network sees for one of them at a time."""
+    lock = threading.Lock()
+
+    def one_at_a_time(image_BCHW: Tensor) -> Tensor:
+        with lock:
+            return see(image_BCHW)
+
+    return one_at_a_time
 
 
 def _network(checkpoint: Checkpoint, device: torch.device) -> LiaNetwork:

@@ -8,7 +8,9 @@ same.
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -52,19 +54,21 @@ def render_rows(
     settings: RenderSettings,
     *,
     rows: int = 1,
+    readers: int = 1,
     progress: Listener = silent,
 ) -> Iterator[Outcome]:
     """Render all orders, up to `rows` at once, and tell of each as it ends; in no set order.
 
     All orders have the sampling settings of `settings`, which `models` belong to. An order that
-    fails ends alone. `orders` may come in for as long as they like: one is taken when a row will
-    soon be free for it. Finished work is not done again, and half-made work of the same render is
-    taken up. Raises ValueError for an order of other sampling settings.
+    fails ends alone. Up to `readers` recordings are read at once, which takes as many processor
+    cores. `orders` may come in for as long as they like: with one reader, each is begun when it
+    comes and a row will soon be free. Finished work is not done again, and half-made work of the
+    same render is taken up. Raises ValueError for an order of other sampling settings.
     """
     models = replace(models, autoencoder=cache(models.autoencoder))  # one for all of a size
     batch = _Batch(models, progress, rows)
     with threadpool_limits(1, "blas"), torch_threads(models), batch.giving_up():
-        takes = ahead(batch.prepare(orders, settings.sampling), depth=1)
+        takes = ahead(batch.prepare(orders, settings.sampling, readers), depth=1)
         pictures = film(takes, models, settings, rows=rows)
         with closing(takes), closing(pictures), batch.stopping():
             for take, picture in pictures:
@@ -88,7 +92,7 @@ def finished(order: Order, models: Models) -> Report | None:
 
 
 class _Batch:
-    """The takes under way. One thread prepares them, another uses and ends them."""
+    """The takes under way. Some threads prepare them, another uses and ends them."""
 
     def __init__(self, models: Models, progress: Listener, rows: int) -> None:
         self._models = models
@@ -97,29 +101,42 @@ class _Batch:
         self._stopped = threading.Event()
         self._open: dict[Take, ExitStack] = {}
         self._ended: SimpleQueue[Outcome] = SimpleQueue()
+        self._counting = threading.Lock()
         self._frames_made = self._frames_known = 0
         self._all_known = False
 
-    def prepare(self, orders: Iterable[Order], sampling: tuple[object, ...]) -> Iterator[Take]:
-        """Takes, for as many of the orders as can be made."""
-        for order in orders:
-            if order.settings.sampling != sampling:
-                raise ValueError("orders with other sampling settings are another batch")
-            stack = ExitStack()
-            try:
-                report = finished(order, self._models)
-                if report is not None:
-                    self._ended.put(Outcome(order, report, skipped=True))
-                    continue
-                take = stack.enter_context(prepared(order, self._unless_stopped, self._models))
-            except AfgenError as error:
-                self._ended.put(Outcome(order, error=error))
-                continue
-            self._open[take] = stack
-            self._frames_made += take.first_frame
-            self._frames_known += take.frames
-            yield take
+    def prepare(
+        self, orders: Iterable[Order], sampling: tuple[object, ...], readers: int
+    ) -> Iterator[Take]:
+        """Takes in the order of the orders, for as many of these as can be made."""
+        reading: deque[Future[Take | None]] = deque()
+        with ThreadPoolExecutor(readers, "reading") as pool:
+            for order in orders:
+                if order.settings.sampling != sampling:
+                    raise ValueError("orders with other sampling settings are another batch")
+                reading.append(pool.submit(self._begun, order))
+                if len(reading) == readers and (take := reading.popleft().result()) is not None:
+                    yield take
+            for begun in reading:
+                if (take := begun.result()) is not None:
+                    yield take
         self._all_known = True
+
+    def _begun(self, order: Order) -> Take | None:
+        """The order's take; None where there is nothing to do or something is wrong."""
+        stack = ExitStack()
+        try:
+            report = finished(order, self._models)
+            if report is not None:
+                self._ended.put(Outcome(order, report, skipped=True))
+                return None
+            take = stack.enter_context(prepared(order, self._unless_stopped, self._models))
+        except AfgenError as error:
+            self._ended.put(Outcome(order, error=error))
+            return None
+        self._open[take] = stack
+        self._count(take.first_frame, take.frames)
+        return take
 
     def use(self, take: Take, picture: Picture) -> Iterator[Outcome]:
         """Write a picture of a take, or end it; and tell what has ended meanwhile."""
@@ -163,13 +180,18 @@ class _Batch:
 
     def _write(self, take: Take, image_HWC: Image) -> None:
         take.write(image_HWC)
-        self._frames_made += 1
+        self._count(1, 0)
         total = self._frames_known if self._all_known else None
         self._progress(Progress("Rendering", self._frames_made, total))
 
+    def _count(self, made: int, known: int) -> None:
+        with self._counting:
+            self._frames_made += made
+            self._frames_known += known
+
     def _failed(self, take: Take, error: AfgenError) -> Outcome:
         take.dropped.set()
-        self._frames_known -= take.frames - take.writer.frames
+        self._count(0, take.writer.frames - take.frames)
         stack = self._open.pop(take, None)
         if stack is not None:
             stack.__exit__(type(error), error, error.__traceback__)

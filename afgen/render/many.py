@@ -1,5 +1,6 @@
 """A whole list of renders into a folder, with a record of what became of each."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from afgen.render.progress import Listener, silent
 from afgen.render.take import Order
 
 RESULTS = "results.json"
+CORES_A_READER = 4  # of the machine's: the others draw and encode
 
 
 class Failure(BaseModel):
@@ -100,7 +102,10 @@ def _outcomes(batches: Iterable[list[Order]], rows: int, progress: Listener) -> 
         key = settings.preset, settings.device
         if key not in loaded:
             loaded[key] = load_models(*key)
-        yield from render_rows(orders, loaded[key], settings, rows=rows, progress=progress)
+        readers = min(rows, max(1, (os.cpu_count() or 1) // CORES_A_READER))
+        yield from render_rows(
+            orders, loaded[key], settings, rows=rows, readers=readers, progress=progress
+        )
 
 
 def _in_order(ended: dict[int, Result]) -> Results:

@@ -94,6 +94,16 @@ def test_rows_give_what_they_give_alone(
     )
 
 
+def test_reading_several_at_once_changes_nothing(
+    orders: Orders, models: Models, alone: Path, tmp_path: Path
+) -> None:
+    names = ("long", "short", "middle")
+    outcomes = list(render_rows(orders(*names), models, QUICK, readers=2))
+    assert [outcome.order.output.stem for outcome in outcomes] == list(names)
+    for name in names:
+        assert (tmp_path / f"{name}.mp4").read_bytes() == (alone / f"{name}.mp4").read_bytes()
+
+
 def test_one_that_fails_fails_alone(
     orders: Orders, models: Models, tmp_path: Path, recordings: dict[str, Sources]
 ) -> None:
@@ -185,7 +195,8 @@ def test_a_stopped_batch_is_gone_on_with(sources: Sources, models: Models, tmp_p
 
 def test_leaving_early_leaves_no_thread_waiting(orders: Orders, models: Models) -> None:
     before = threading.active_count()
-    outcomes = render_rows(orders("short", "long", "middle"), models, QUICK, progress=silent)
+    three = orders("short", "long", "middle")
+    outcomes = render_rows(three, models, QUICK, readers=2, progress=silent)
     next(outcomes)
     outcomes.close()
     assert threading.active_count() <= before
