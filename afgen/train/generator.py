@@ -166,7 +166,8 @@ def loss_of_windows(
 ) -> Tensor:
     """Loss of one part of a step; everything random in it comes from (seed, step, part)."""
     rng = part.rng(recipe.seed)
-    windows = _varied(bank.windows(rng, recipe.batch_rows, recipe.window_frames), recipe, rng)
+    windows = bank.windows(rng, recipe.batch_rows, recipe.window_frames)
+    windows = varied_voices(windows, rng, recipe.variation)
     present_B3 = draw_presence(rng, recipe.batch_rows, recipe.presence)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     return diffusion_forcing_loss(
@@ -182,13 +183,13 @@ def loss_of_windows(
     )
 
 
-def _varied(windows: Windows, recipe: GeneratorRecipe, rng: np.random.Generator) -> Windows:
+def varied_voices(windows: Windows, rng: np.random.Generator, config: VariationConfig) -> Windows:
     """Both voices changed once more, each row its own way."""
     mel = LogMelConfig()
     return dataclasses.replace(
         windows,
-        avatar_audio_BWA=vary(windows.avatar_audio_BWA, rng, mel, recipe.variation),
-        user_audio_BWA=vary(windows.user_audio_BWA, rng, mel, recipe.variation),
+        avatar_audio_BWA=vary(windows.avatar_audio_BWA, rng, mel, config),
+        user_audio_BWA=vary(windows.user_audio_BWA, rng, mel, config),
     )
 
 
