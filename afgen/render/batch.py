@@ -61,9 +61,10 @@ def render_rows(
 
     All orders have the sampling settings of `settings`, which `models` belong to. An order that
     fails ends alone. Up to `readers` recordings are read at once, which takes as many processor
-    cores. `orders` may come in for as long as they like: with one reader, each is begun when it
-    comes and a row will soon be free. Finished work is not done again, and half-made work of the
-    same render is taken up. Raises ValueError for an order of other sampling settings.
+    cores. Orders are taken as rows become free, and nothing is generated while a free row waits
+    for one: give those that are there, not a queue that may run dry. Finished work is not done
+    again, and half-made work of the same render is taken up. Raises ValueError for an order of
+    other sampling settings.
     """
     models = replace(models, autoencoder=cache(models.autoencoder))  # one for all of a size
     batch = _Batch(models, progress, rows)

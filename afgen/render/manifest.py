@@ -25,6 +25,7 @@ FILES = ("portrait", "conversation", "user_video", "user_audio", "avatar_audio")
 COLUMNS = (NAME, *Sources.model_fields, *RenderSettings.model_fields)
 RECORDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".wav", ".flac", ".mp3", ".m4a", ".ogg")
 PORTRAITS = (".png", ".jpg", ".jpeg", ".webp")
+RECORD = "results"  # what became of each render lies beside the reports, under this name
 MOST_BYTES = 64 * 2**20
 
 Row = Mapping[str, Any]
@@ -136,4 +137,6 @@ def _name(given: object, sources: Sources) -> str:
     name = str(given) if given is not None else next(iter(sources.recordings.values())).stem
     if name != Path(name).name or name.startswith(".") or not name.isprintable():
         raise ManifestError(f"{name!r} is no name for a file")
+    if name.casefold() == RECORD:
+        raise ManifestError(f"the name {name!r} is that of the record of all renders")
     return name

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from afgen.media.files import atomic_path, writing
 from afgen.presets import Models, load_models
 from afgen.render.batch import Outcome, render_rows
-from afgen.render.manifest import Item
+from afgen.render.manifest import RECORD, Item
 from afgen.render.output import report_of
 from afgen.render.progress import Listener, silent
 from afgen.render.take import Order
 
-RESULTS = "results.json"
+RESULTS = f"{RECORD}.json"
 CORES_A_READER = 4  # of the machine's: the others draw and encode
 
 

@@ -63,6 +63,7 @@ BAD = {
     "row 1: .*cannot begin with 50": "portrait,conversation,first_window\nme.png,a.mp4,50\n",
     "row 2: it has the name 'A' of row 1": "portrait,conversation\nme.png,a.mp4\nme.png,b/A.wav\n",
     "row 1: '../a' is no name": "name,portrait,conversation\n../a,me.png,a.mp4\n",
+    "row 1: the name 'Results' is": "name,portrait,conversation\nResults,me.png,a.mp4\n",
     "row 1.*no column ''": "portrait,conversation\nme.png,a.mp4,more\n",
     "lists nothing": "portrait,conversation\n",
     "neither CSV nor JSON": 'portrait,conversation\n"me.png,a.mp4\n',
