@@ -8,7 +8,7 @@ references.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -47,14 +47,41 @@ class BankConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a window was cut from: a conversation and its first frame there."""
+
+    conversation: str
+    start: int
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Windows:
-    """What one training step sees. Mirrored rows are mirrored throughout."""
+    """What one training step sees. Mirrored rows are mirrored throughout.
+
+    The columns of `has_B3` (1 or 0) are avatar audio, user audio, user motion: what a row lacks is
+    zero.
+    """
 
     avatar_audio_BWA: Floats
     user_audio_BWA: Floats
     user_motion_BWD: Floats
     motion_BWD: Floats
     reference_BD: Floats
+    has_B3: Floats
+    cuts: tuple[Cut, ...]
+
+
+def joined(parts: Sequence[Windows]) -> Windows:
+    """The rows of several windows, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in (field.name for field in dataclasses.fields(Windows))
+        if name != "cuts"
+    }
+    return Windows(**arrays, cuts=tuple(cut for part in parts for cut in part.cuts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +100,8 @@ class Bank:
         which_B = rng.integers(0, total, rows)
         start_B = rng.integers(0, length - frames + 1, rows)
         start_B[rng.random(rows) < START_SHARE] = 0
-        sign_BD = np.where(rng.random((rows, 1)) < 0.5, load_body().mirror_D, np.float32(1))
+        mirrored_B = rng.random(rows) < 0.5
+        sign_BD = np.where(mirrored_B[:, None], load_body().mirror_D, np.float32(1))
         reference_B = rng.integers(0, self.references_NRD.shape[1], rows)
 
         def cut(whole_NTX: Halves) -> Floats:
@@ -90,7 +118,17 @@ class Bank:
             user_motion_BWD=cut(self.user_motion_NTD) * sign_BD[:, None],
             motion_BWD=cut(self.motion_NTD) * sign_BD[:, None],
             reference_BD=self.references_NRD[which_B, reference_B].astype(np.float32) * sign_BD,
+            has_B3=np.ones((rows, 3), np.float32),
+            cuts=tuple(
+                Cut(composed_name(int(n)), int(start), bool(mirrored))
+                for n, start, mirrored in zip(which_B, start_B, mirrored_B, strict=True)
+            ),
         )
+
+
+def composed_name(number: int) -> str:
+    """What conversation `number` of a bank is called."""
+    return f"composed-{number:06d}"
 
 
 def build_bank(
