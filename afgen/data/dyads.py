@@ -40,7 +40,7 @@ class Fields:
 
 FIELDS_OF: Final[dict[Family, Fields]] = {
     "mesh": Fields("motion_TD", "audio_S", LogMelFeatures().audio_dim),
-    "lia": Fields("latent_TD", "wav2vec2_TA", 9216),
+    "lia": Fields("lia_TD", "wav2vec2_TA", 9216),
 }
 
 

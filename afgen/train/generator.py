@@ -1,12 +1,13 @@
-"""The recipe of the `portrait` generator: diffusion forcing on composed conversations."""
+"""Stage 1, the generator's diffusion forcing: recipes of both families, and the run.
+
+Shape letters: B rows, W frames of a window, D motion.
+"""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -16,15 +17,38 @@ from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
 from afgen.autoencoder.mesh.topology import EYES, LOWER_LIP_INNER, UPPER_LIP_INNER
 from afgen.conditions.logmel import LogMelConfig
-from afgen.data.bank import Bank, BankConfig, Windows, build_bank
+from afgen.conditions.wav2vec2.config import Wav2Vec2Config
+from afgen.data.bank import BankConfig, Windows
+from afgen.data.dyads import Family
+from afgen.data.shards import open_shards
 from afgen.data.variation import VariationConfig, vary
-from afgen.generator.config import GeneratorConfig, portrait
+from afgen.generator.config import MASKS, GeneratorConfig, full, portrait
 from afgen.generator.dual_motion_encoder import ConditionTensors
-from afgen.generator.loss import diffusion_forcing_loss
+from afgen.generator.loss import DROPOUT, diffusion_forcing_loss
 from afgen.generator.model import MotionGenerator
 from afgen.generator.weights import save_generator
 from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
-from afgen.train.loop import LearningConfig, LoopConfig, Metrics, Part, Player, Task, train
+from afgen.train.distributed import ALONE, World
+from afgen.train.loop import (
+    Averages,
+    LearningConfig,
+    LoopConfig,
+    Metrics,
+    Part,
+    Player,
+    Sample,
+    Task,
+    train,
+)
+from afgen.train.material import DataConfig, Material, gather, origin_of
+from afgen.train.recipe import Recipe, claim
+
+GENERATOR: Final = "generator"
+WEIGHTS: Final = "generator.safetensors"
+EVALUATED_PARTS: Final = 8  # batches of held-out windows
+_EVALUATED_FROM: Final = 1 << 40  # their steps: none that is ever learned from
+
+MaskName = Literal["released", "paper-equation", "paper-figure", "block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +66,91 @@ class Presence:
     no_user_audio: float = 0.04
 
 
-def _portrait() -> GeneratorConfig:
-    return dataclasses.replace(portrait(width=160, depth=6, heads=5), condition_width=160)
-
-
-def _schedule() -> LoopConfig:
-    return LoopConfig(steps=11_500, log_every=25, checkpoint_every=250)
-
-
-def _learning() -> LearningConfig:
-    return LearningConfig(learning_rate=1.5e-3, ema_decay=0.998)
+EVERYTHING: Final = Presence(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class GeneratorRecipe:
-    """Everything a training run depends on besides the features; the defaults made the weights."""
+class ForcingConfig:
+    """A step of diffusion forcing: its windows, what they hear, how errors are weighed."""
 
-    model: GeneratorConfig = field(default_factory=_portrait)
-    bank: BankConfig = field(default_factory=BankConfig)
-    loop: LoopConfig = field(default_factory=_schedule)
-    learning: LearningConfig = field(default_factory=_learning)
-    presence: Presence = field(default_factory=Presence)
-    variation: VariationConfig = field(default_factory=VariationConfig)
-    batch_rows: int = 16
+    batch_rows: int = 16  # of each part of a step
     window_frames: int = 60
+    presence: Presence = field(default_factory=Presence)
+    dropout: float = 0.0  # of each condition and of the reference, besides `presence`
+    variation: VariationConfig = field(default_factory=VariationConfig)  # of log-mel voices
     absolute_steps: int = 1500  # with absolute errors to begin with, then squared ones
     difference_weight: float = 1.0  # of the errors' change from frame to frame,
     difference_from: int = 4750  # from this step on
     lip_weight: float = 3.0  # of the most lip-like coefficient, against 1 for those without
     eye_weight: float = 3.0  # the same for lids and irises,
     eye_from: int = 7000  # from this step on
-    seed: int = 1
-
-    def fingerprint(self) -> str:
-        """Hash of the whole recipe."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
-PROVENANCE: Final = {
-    "licence": "Apache-2.0",
-    "data": "GRID audiovisual sentence corpus, speaker 1 (Cooke, Barker, Cunningham & Shao 2006), "
-    "CC BY 4.0; head motion, gaze, blinks, smiles and all listening simulated",
-}
+PAPER_FORCING: Final = ForcingConfig(
+    batch_rows=8,
+    window_frames=50,
+    presence=EVERYTHING,
+    dropout=DROPOUT,
+    absolute_steps=2_000_000,
+    difference_weight=0.0,
+    lip_weight=1.0,
+    eye_weight=1.0,
+)
+"""As the paper trains, section 4 and its appendix: absolute errors throughout, nothing weighed."""
+
+
+def _portrait() -> GeneratorConfig:
+    return dataclasses.replace(portrait(width=160, depth=6, heads=5), condition_width=160)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorRecipe:
+    """Everything a training run depends on besides the shards."""
+
+    model: GeneratorConfig = field(default_factory=_portrait)
+    mask: MaskName | None = None  # of the self-attention by name; none: as the model has it
+    data: DataConfig = field(default_factory=DataConfig)
+    bank: BankConfig = field(default_factory=BankConfig)
+    forcing: ForcingConfig = field(default_factory=ForcingConfig)
+    learning: LearningConfig = field(
+        default_factory=lambda: LearningConfig(learning_rate=1.5e-3, ema_decay=0.998)
+    )
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(steps=11_500, log_every=25, checkpoint_every=250)
+    )
+
+    @property
+    def network(self) -> GeneratorConfig:
+        """The model under the mask that was chosen."""
+        if self.mask is None:
+            return self.model
+        return dataclasses.replace(self.model, self_sees=MASKS[self.mask])
+
+
+RECIPES: Final = (
+    Recipe("portrait", "generator", "the embedded default, on a CPU overnight", GeneratorRecipe()),
+    Recipe(
+        "avatar-forcing",
+        "generator",
+        "the paper's size on latents and wav2vec2 rows, on GPUs",
+        GeneratorRecipe(
+            model=full(),
+            data=DataConfig(family="lia", real_share=1.0),
+            forcing=PAPER_FORCING,
+            learning=LearningConfig(
+                learning_rate=1e-4, final_learning_rate=1e-4, ema_decay=0.9999, betas=(0.9, 0.999)
+            ),
+            loop=LoopConfig(
+                steps=2_000_000,
+                precision="bfloat16",
+                log_every=100,
+                evaluate_every=10_000,
+                sample_every=50_000,
+                checkpoint_every=5000,
+            ),
+        ),
+    ),
+)
 
 _PRESENT: Final = {  # avatar audio, user audio, user motion
     "nothing": (0, 0, 0),
@@ -96,91 +162,170 @@ _PRESENT: Final = {  # avatar audio, user audio, user motion
 
 
 def train_generator(
-    features_dir: Path,
-    out_dir: Path,
-    recipe: GeneratorRecipe,
+    shards_dir: Path,
+    run_dir: Path,
+    recipe: Recipe[GeneratorRecipe],
     *,
     resume: bool = False,
+    world: World = ALONE,
+    sample: Sample | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> MotionGenerator:
-    """Compose the bank, learn, and return the averaged model.
+) -> Path:
+    """Gather what is learned from, learn, and write the averaged model; its path.
 
-    `out_dir` gets the bank, the log, the checkpoint and `generator.safetensors`. A bank that is
-    there is used; with `resume`, learning goes on from the checkpoint.
+    `run_dir` gets the recipe, composed conversations, the log, checkpoints, samples and
+    `generator.safetensors`. With `resume`, learning goes on from the last checkpoint.
+
+    Raises OptionError where the folder holds another run, FileMissingError, ShardsError,
+    TrainingDivergedError.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    bank = build_bank(features_dir, out_dir / "bank", recipe.bank, say=say)
-    model = learn(bank, out_dir, recipe, resume=resume, say=say)
-    export_generator(out_dir, out_dir / "generator.safetensors", recipe)
-    return model
+    if world.leads:
+        claim(run_dir, recipe)
+    settings = recipe.settings
+    material, held_out = gather(
+        shards_dir, run_dir, settings.data, settings.bank, world=world, say=say
+    )
+    origin = recipe.provenance(data=origin_of(open_shards(shards_dir)))
+    task = generator_task(
+        settings, material, held_out, device=world.device, sample=sample, provenance=origin
+    )
+    train(task, settings.loop, run_dir, resume=resume, world=world, say=say)
+    path = run_dir / WEIGHTS
+    if world.leads:
+        export_generator(run_dir, path, settings)
+    return path
 
 
-def learn(
-    bank: Bank,
-    out_dir: Path,
-    recipe: GeneratorRecipe,
+def generator_task(
+    settings: GeneratorRecipe,
+    material: Material,
+    held_out: Material,
     *,
-    resume: bool = False,
-    say: Callable[[str], None] = lambda line: None,
-) -> MotionGenerator:
-    """The part after the bank."""
-    torch.manual_seed(recipe.seed)
-    model = MotionGenerator(recipe.model)
-    without_eyes_D = face_weights(recipe.lip_weight, 1.0)
-    with_eyes_D = face_weights(recipe.lip_weight, recipe.eye_weight)
+    device: torch.device | str = "cpu",
+    sample: Sample | None = None,
+    provenance: dict[str, object] | None = None,
+) -> Task:
+    """One player, evaluated by its loss on what is kept out."""
+    torch.manual_seed(settings.loop.seed)
+    model = MotionGenerator(settings.network).to(device)
+    forcing = Forcing.of(settings.forcing, settings.data.family, settings.loop.seed, device)
 
     def loss(module: nn.Module, part: Part) -> tuple[Tensor, Metrics]:
-        if not isinstance(module, MotionGenerator):
-            raise TypeError("this recipe trains a MotionGenerator")
-        weight_D = with_eyes_D if part.step >= recipe.eye_from else without_eyes_D
-        return loss_of_windows(module, bank, recipe, weight_D, part), {}
+        return forcing.loss(as_generator(module), material, part), {}
 
-    task = Task([Player("generator", model, loss, recipe.learning)])
-    learner = train(task, recipe.loop, out_dir, resume=resume, say=say)
-    model.load_state_dict(learner.averages["generator"].state_dict())
-    return model
+    def evaluate(averages: Averages) -> Metrics:
+        model = as_generator(averages[GENERATOR])
+        return {"loss": forcing.held_out_loss(model, held_out, settings.loop.steps)}
+
+    player = Player(GENERATOR, model, loss, settings.learning)
+    return Task([player], evaluate=evaluate, sample=sample, provenance=provenance or {})
 
 
 def export_generator(
-    run_dir: Path, path: Path, recipe: GeneratorRecipe, *, half: bool = True
+    run_dir: Path, path: Path, settings: GeneratorRecipe, *, half: bool = True
 ) -> str:
-    """Write the averaged weights of a run's last checkpoint for the package; the SHA-256.
+    """Write the averaged weights of a run's best checkpoint, its last without one; the SHA-256.
 
     `half` stores float16, which loading turns back; measure with the file that is shipped.
     """
     state = read_checkpoint(chosen_checkpoint(run_dir))
-    model = MotionGenerator(recipe.model)
-    model.load_state_dict(state["players"]["generator"]["average"])
+    model = MotionGenerator(settings.network)
+    model.load_state_dict(state["players"][GENERATOR]["average"])
     path.parent.mkdir(parents=True, exist_ok=True)
     return save_generator(
         path,
         model,
-        provenance={**PROVENANCE, "recipe": recipe.fingerprint(), "steps": int(state["step"])},
-        features=dataclasses.asdict(LogMelConfig()),
+        provenance={**state["provenance"], "steps": int(state["step"])},
+        features=features_config(settings.data.family),
         dtype=torch.float16 if half else None,
     )
 
 
-def loss_of_windows(
-    model: MotionGenerator, bank: Bank, recipe: GeneratorRecipe, weight_D: Tensor, part: Part
-) -> Tensor:
-    """Loss of one part of a step; everything random in it comes from (seed, step, part)."""
-    rng = part.rng(recipe.seed)
-    windows = bank.windows(rng, recipe.batch_rows, recipe.window_frames)
-    windows = varied_voices(windows, rng, recipe.variation)
-    present_B3 = draw_presence(rng, recipe.batch_rows, recipe.presence)
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    return diffusion_forcing_loss(
-        model,
-        torch.from_numpy(windows.motion_BWD),
-        torch.from_numpy(windows.reference_BD),
-        conditions_of(windows, present_B3),
-        dropout=0.0,
-        weight_D=weight_D,
-        squared=part.step >= recipe.absolute_steps,
-        difference_weight=recipe.difference_weight if part.step >= recipe.difference_from else 0.0,
-        generator=generator,
-    )
+def features_config(family: Family) -> dict[str, object]:
+    """What a checkpoint says of the features its generator heard; see `features_from`."""
+    if family == "mesh":
+        return dataclasses.asdict(LogMelConfig())
+    return {"kind": "wav2vec2", "mode": "whole", "wav2vec2": dataclasses.asdict(Wav2Vec2Config())}
+
+
+@dataclass(frozen=True, slots=True)
+class Forcing:
+    """Steps of diffusion forcing, ready to be taken.
+
+    `early_D` and `late_D` weigh the motion's dimensions before and after `config.eye_from`; None
+    where nothing is known of what a dimension moves, as in the latents of a network.
+    """
+
+    config: ForcingConfig
+    family: Family
+    seed: int
+    early_D: Tensor | None
+    late_D: Tensor | None
+
+    @classmethod
+    def of(
+        cls, config: ForcingConfig, family: Family, seed: int, device: torch.device | str
+    ) -> "Forcing":
+        """With the weights that the family knows, on `device`."""
+        if family != "mesh":
+            return cls(config, family, seed, None, None)
+        early_D = face_weights(config.lip_weight, 1.0).to(device)
+        late_D = face_weights(config.lip_weight, config.eye_weight).to(device)
+        return cls(config, family, seed, early_D, late_D)
+
+    def weights(self, step: int) -> Tensor | None:
+        """Weights of the dimensions at a step."""
+        return self.late_D if step >= self.config.eye_from else self.early_D
+
+    def squared(self, step: int) -> bool:
+        """Whether errors are squared at a step."""
+        return step >= self.config.absolute_steps
+
+    def difference_weight(self, step: int) -> float:
+        """What the change of errors from frame to frame counts for at a step."""
+        return self.config.difference_weight if step >= self.config.difference_from else 0.0
+
+    def windows(self, material: Material, rng: np.random.Generator) -> Windows:
+        """The windows of one part, voices varied where they are log-mel."""
+        windows = material.windows(rng, self.config.batch_rows, self.config.window_frames)
+        if self.family != "mesh":
+            return windows
+        return varied_voices(windows, rng, self.config.variation)
+
+    def loss(
+        self,
+        model: MotionGenerator,
+        material: Material,
+        part: Part,
+        *,
+        counted_as: int | None = None,
+    ) -> Tensor:
+        """Loss of one part of a step; everything random in it comes from (seed, step, part).
+
+        `counted_as` weighs the errors as in another step.
+        """
+        step = part.step if counted_as is None else counted_as
+        rng = part.rng(self.seed)
+        windows = self.windows(material, rng)
+        present_B3 = draw_presence(rng, self.config.batch_rows, self.config.presence)
+        device = next(model.parameters()).device
+        return diffusion_forcing_loss(
+            model,
+            torch.from_numpy(windows.motion_BWD).to(device),
+            torch.from_numpy(windows.reference_BD).to(device),
+            conditions_of(windows, present_B3, device),
+            dropout=self.config.dropout,
+            weight_D=self.weights(step),
+            squared=self.squared(step),
+            difference_weight=self.difference_weight(step),
+            generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
+        )
+
+    def held_out_loss(self, model: MotionGenerator, held_out: Material, last_step: int) -> float:
+        """Mean loss of the same windows every time, counted as at the end of learning."""
+        parts = (Part(_EVALUATED_FROM + number) for number in range(EVALUATED_PARTS))
+        losses = [self.loss(model, held_out, part, counted_as=last_step).item() for part in parts]
+        return float(np.mean(losses))
 
 
 def varied_voices(windows: Windows, rng: np.random.Generator, config: VariationConfig) -> Windows:
@@ -193,13 +338,15 @@ def varied_voices(windows: Windows, rng: np.random.Generator, config: VariationC
     )
 
 
-def conditions_of(windows: Windows, present_B3: Tensor) -> ConditionTensors:
-    """Windows as the model takes them."""
+def conditions_of(
+    windows: Windows, present_B3: Tensor, device: torch.device | str = "cpu"
+) -> ConditionTensors:
+    """Windows as the model takes them; what a recording lacks is not there."""
     return ConditionTensors(
-        torch.from_numpy(windows.avatar_audio_BWA),
-        torch.from_numpy(windows.user_audio_BWA),
-        torch.from_numpy(windows.user_motion_BWD),
-        present_B3,
+        torch.from_numpy(windows.avatar_audio_BWA).to(device),
+        torch.from_numpy(windows.user_audio_BWA).to(device),
+        torch.from_numpy(windows.user_motion_BWD).to(device),
+        (present_B3 * torch.from_numpy(windows.has_B3)).to(device),
     )
 
 
@@ -210,6 +357,13 @@ def draw_presence(rng: np.random.Generator, rows: int, presence: Presence) -> Te
     table = np.array([*(_PRESENT[name] for name in names), (1, 1, 1)], np.float32)
     kind_B = rng.choice(len(table), rows, p=[*shares, 1 - sum(shares)])
     return torch.from_numpy(table[kind_B])
+
+
+def as_generator(module: nn.Module) -> MotionGenerator:
+    """The module, known to be one. Raises TypeError otherwise."""
+    if not isinstance(module, MotionGenerator):
+        raise TypeError("these recipes train a MotionGenerator")
+    return module
 
 
 def face_weights(lips: float, eyes: float) -> Tensor:

@@ -23,7 +23,7 @@ def write_dyads(folder: Path, count: int = 8, frames: int = 300) -> None:
                 "avatar_audio_S": to_samples(
                     made_voice(frames, [(frames // 15, frames * 2 // 3)], seed=number)
                 ),
-                "avatar_latent_TD": rng.normal(0, 1, (frames, 16)).astype(np.float32),
+                "avatar_lia_TD": rng.normal(0, 1, (frames, 16)).astype(np.float32),
                 "avatar_wav2vec2_TA": np.full((frames, 9216), number, np.float16),
             }
             if number % 2:

@@ -10,11 +10,11 @@ from afgen.baseline.sampler import WindowSampler
 from afgen.baseline.weights import load_baseline
 from afgen.conditions.logmel import LogMelConfig
 from afgen.signals import Conditions
-from afgen.train.baseline import BaselineRecipe, export_baseline, learn
+from afgen.train.baseline import BaselineRecipe, baseline_task, export_baseline
 from afgen.train.generator import GeneratorRecipe
 from afgen.train.log import read_log
-from afgen.train.loop import LearningConfig, LoopConfig
-from tests.train.test_generator import tiny_bank
+from afgen.train.loop import train
+from tests.train.small import LEARNING, tiny_loop, tiny_material
 
 
 def tiny_recipe(steps: int) -> BaselineRecipe:
@@ -25,17 +25,18 @@ def tiny_recipe(steps: int) -> BaselineRecipe:
     return dataclasses.replace(
         recipe,
         model=model,
-        loop=LoopConfig(steps=steps, log_every=1, checkpoint_every=steps // 2),
-        learning=LearningConfig(learning_rate=3e-3, warmup_steps=5),
-        batch_rows=4,
+        loop=tiny_loop(steps),
+        learning=LEARNING,
+        forcing=dataclasses.replace(recipe.forcing, batch_rows=4, window_frames=model.fed_frames),
     )
 
 
 def test_what_the_generators_recipe_has_too_is_the_same() -> None:
     baseline, generator = BaselineRecipe(), GeneratorRecipe()
-    shared = {each.name for each in dataclasses.fields(generator)} - {"model", "window_frames"}
-    for name in shared:
+    for name in ("data", "bank", "learning", "loop"):
         assert getattr(baseline, name) == getattr(generator, name), name
+    forcing = dataclasses.replace(baseline.forcing, window_frames=generator.forcing.window_frames)
+    assert forcing == generator.forcing
     assert baseline.model.width == generator.model.width
     assert baseline.model.window_frames == 75
     assert baseline.model.context_frames == 10
@@ -43,8 +44,9 @@ def test_what_the_generators_recipe_has_too_is_the_same() -> None:
 
 @pytest.mark.slow
 def test_a_tiny_run_lowers_the_loss_and_its_resumption_is_exact(tmp_path: Path) -> None:
-    bank, recipe = tiny_bank(), tiny_recipe(60)
-    learn(bank, tmp_path / "whole", recipe)
+    recipe = tiny_recipe(60)
+    task = baseline_task(recipe, tiny_material())
+    train(task, recipe.loop, tmp_path / "whole")
     curve = [entry["loss"] for entry in read_log(tmp_path / "whole")]
     assert np.mean(curve[-10:]) < 0.9 * np.mean(curve[:5])
 
@@ -53,15 +55,17 @@ def test_a_tiny_run_lowers_the_loss_and_its_resumption_is_exact(tmp_path: Path) 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(bank, tmp_path / "broken", recipe, say=crash)
-    learn(bank, tmp_path / "broken", recipe, resume=True)
+        task = baseline_task(recipe, tiny_material())
+        train(task, recipe.loop, tmp_path / "broken", say=crash)
+    task = baseline_task(recipe, tiny_material())
+    train(task, recipe.loop, tmp_path / "broken", resume=True)
     assert [entry["loss"] for entry in read_log(tmp_path / "broken")] == curve
 
 
 @pytest.mark.slow
 def test_a_run_is_exported_and_moves_a_face(tmp_path: Path) -> None:
     recipe = tiny_recipe(4)
-    learn(tiny_bank(), tmp_path, recipe)
+    train(baseline_task(recipe, tiny_material()), recipe.loop, tmp_path)
     sha256 = export_baseline(tmp_path, tmp_path / "baseline.safetensors", recipe)
     model, checkpoint = load_baseline(tmp_path / "baseline.safetensors", sha256=sha256)
     assert model.config == recipe.model
