@@ -29,6 +29,7 @@ from afgen.signals import Floats
 Halves = NDArray[np.float16]
 
 FIELDS: Final = ("avatar_audio_TA", "user_audio_TA", "user_motion_TD", "motion_TD", "references_RD")
+_COMPOSED: Final = "composed-"
 START_SHARE: Final = 0.15  # of windows that begin where a recording begins
 
 
@@ -128,7 +129,13 @@ class Bank:
 
 def composed_name(number: int) -> str:
     """What conversation `number` of a bank is called."""
-    return f"composed-{number:06d}"
+    return f"{_COMPOSED}{number:06d}"
+
+
+def composed_number(name: str) -> int | None:
+    """The number of a conversation of that name, None where it is not a bank's."""
+    number = name.removeprefix(_COMPOSED)
+    return int(number) if number != name and number.isdecimal() else None
 
 
 def build_bank(

@@ -107,6 +107,20 @@ def _sized(error: Tensor, squared: bool) -> Tensor:
     return error.square() / 2 if squared else error.abs()
 
 
+def flow_errors(
+    model: MotionGenerator,
+    motion_BTD: Tensor,
+    noise_BTD: Tensor,
+    time_BT: Tensor,
+    reference_BD: Tensor,
+    conditions: ConditionTensors,
+) -> Tensor:
+    """Mean |v - v_theta| of each row (B,) with this noise and these times, in float32."""
+    velocity_BTD = model(noised(motion_BTD, noise_BTD, time_BT), time_BT, reference_BD, conditions)
+    errors_BTD: Tensor = velocity_BTD.float() - target_velocity(motion_BTD, noise_BTD)
+    return errors_BTD.abs().mean(dim=(1, 2))
+
+
 def preference_loss(
     *,
     winner_B: Tensor,

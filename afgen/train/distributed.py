@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -19,6 +20,7 @@ from afgen.errors import OptionError
 T = TypeVar("T")
 
 CPU = torch.device("cpu")
+PATIENCE = timedelta(hours=12)  # while the first process composes or evaluates, the others wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def joined(device: str = "auto") -> Iterator[World]:
     if on_gpu:
         place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(place)
-    dist.init_process_group("nccl" if on_gpu else "gloo")
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size(), place)
     finally:

@@ -12,9 +12,19 @@ from typing import Any, Final
 import numpy as np
 
 from afgen.clock import seconds_at
-from afgen.data.bank import Bank, BankConfig, Windows, build_bank, joined
+from afgen.data.bank import (
+    Bank,
+    BankConfig,
+    Windows,
+    build_bank,
+    composed_name,
+    composed_number,
+    joined,
+)
 from afgen.data.dyads import Dyads, Family, dyads_in
 from afgen.data.shards import ShardSet, open_shards
+from afgen.errors import FileMissingError
+from afgen.signals import Floats
 from afgen.train.distributed import ALONE, World
 
 HELD_OUT_SEED: Final = 4_000_037  # added to the seed of conversations that no step learns from
@@ -59,6 +69,28 @@ class Material:
         if self.recorded is not None and real:
             parts.append(self.recorded.windows(rng, real, frames))
         return joined(parts)
+
+    def names(self) -> list[str]:
+        """Of all conversations, composed ones first."""
+        composed = 0 if self.composed is None else len(self.composed.motion_NTD)
+        recorded = [] if self.recorded is None else [one.key for one in self.recorded.entries]
+        return [composed_name(number) for number in range(composed)] + recorded
+
+    def alone(self, name: str) -> tuple[Floats, Floats]:
+        """The avatar's whole audio (T, A) and a motion (D,) of its picture, without the user."""
+        if self.composed is not None:
+            number = composed_number(name)
+            if number is not None:
+                audio_TA = self.composed.avatar_audio_NTA[number].astype(np.float32)
+                return audio_TA, self.composed.references_NRD[number, 0].astype(np.float32)
+        if self.recorded is None:
+            raise FileMissingError(f"There is no conversation {name}.")
+        stop = self.recorded.frames(self.recorded.shards.entry(name))
+        audio = self.recorded.audio(name, "avatar", 0, stop)
+        picture_1D = self.recorded.motion(name, "avatar", 0, 1)
+        if audio is None or picture_1D is None:
+            raise FileMissingError(f"The sample {name} has no voice or no motion of the avatar.")
+        return audio, picture_1D[0]
 
 
 def gather(

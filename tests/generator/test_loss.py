@@ -1,7 +1,15 @@
+import math
+
 import pytest
 import torch
 
-from afgen.generator.loss import block_times, diffusion_forcing_loss, dropped, preference_loss
+from afgen.generator.loss import (
+    block_times,
+    diffusion_forcing_loss,
+    dropped,
+    flow_errors,
+    preference_loss,
+)
 from tests.generator.small import CONFIG, small_model, tensors
 
 
@@ -82,3 +90,34 @@ def test_preference_is_log_two_without_a_difference_and_falls_with_the_winner() 
     assert loss(1, 1) == pytest.approx(0.6931, abs=1e-4)
     assert loss(0.999, 1.001) == pytest.approx(0.1269, abs=1e-3)  # log(1 + e^-2)
     assert loss(1.001, 0.999) == pytest.approx(2.1269, abs=1e-3)
+
+
+def test_preference_is_the_papers_formula_with_its_gradient() -> None:
+    """By hand, for one row: m = (w - w_ref) - (l - l_ref), L = log(1 + e^(beta m))."""
+    names = ("winner_B", "winner_reference_B", "loser_B", "loser_reference_B")
+    values = dict(zip(names, (0.3012, 0.3, 0.4987, 0.5), strict=True))
+    margin = (0.3012 - 0.3) - (0.4987 - 0.5)
+    errors = {name: torch.tensor([value], dtype=torch.float64) for name, value in values.items()}
+    errors["winner_B"].requires_grad_()
+    loss = preference_loss(**errors, beta=1000.0)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log1p(math.exp(1000 * margin)), rel=1e-9)
+    falls = 1000 / (1 + math.exp(-1000 * margin))  # beta sigmoid(beta m)
+    assert errors["winner_B"].grad is not None
+    assert errors["winner_B"].grad.item() == pytest.approx(falls, rel=1e-9)
+
+
+def test_flow_errors_are_the_rows_distances_to_the_velocity() -> None:
+    """Of a model that answers zero, the error is the mean size of noise less motion."""
+
+    class Still(torch.nn.Module):
+        config = CONFIG
+
+        def forward(self, noisy: torch.Tensor, *_: object) -> torch.Tensor:
+            return torch.zeros_like(noisy)
+
+    motion, noise = (torch.randn(3, 20, CONFIG.motion_dim, generator=random(n)) for n in (0, 1))
+    errors_B = flow_errors(
+        Still(), motion, noise, torch.rand(3, 20), motion[:, 0], tensors(20, rows=3)
+    )
+    torch.testing.assert_close(errors_B, (noise - motion).abs().mean(dim=(1, 2)))
