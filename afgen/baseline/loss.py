@@ -3,6 +3,8 @@
 Shape letters: B rows, K context frames, T frames fed (context, then window), D motion.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,22 @@ def window_times(
     return torch.cat((context_BK, drawn_B2[:, 1:].expand(-1, window_frames)), dim=1)
 
 
+def dropped(
+    voices: Voices,
+    reference_BD: Tensor,
+    *,
+    probability: float,
+    generator: torch.Generator | None = None,
+) -> tuple[Voices, Tensor]:
+    """Each voice and the reference zeroed by its own coin."""
+    keep_B3 = torch.rand(len(reference_BD), 3, generator=generator) >= probability
+    keep_B3 = keep_B3.to(reference_BD)
+    return (
+        replace(voices, present_B2=voices.present_B2 * keep_B3[:, :2]),
+        reference_BD * keep_B3[:, 2:],
+    )
+
+
 def window_loss(
     model: WindowGenerator,
     motion_BTD: Tensor,
@@ -37,6 +55,7 @@ def window_loss(
     begins_B: Tensor,
     *,
     context_noise: float = 0.0,
+    dropout: float = 0.0,
     weight_D: Tensor | None = None,
     squared: bool = False,
     difference_weight: float = 0.0,
@@ -46,7 +65,7 @@ def window_loss(
 
     Where `begins_B` is true, the window begins a recording: it does not see its context.
     `context_noise` is the most noise that a context is seen with, so that a model learns that its
-    own past is not exact. `weight_D`, `squared` and `difference_weight` are those of
+    own past is not exact. `dropout`, `weight_D`, `squared` and `difference_weight` are those of
     `diffusion_forcing_loss`. All randomness comes from `generator`, on the CPU.
     """
     context, fed = model.config.context_frames, model.config.fed_frames
@@ -58,6 +77,7 @@ def window_loss(
         generator=generator,
     ).to(motion_BTD)
     noise_BTD = torch.randn(motion_BTD.shape, generator=generator).to(motion_BTD)
+    voices, reference_BD = dropped(voices, reference_BD, probability=dropout, generator=generator)
     in_context_T = torch.arange(fed, device=motion_BTD.device) < context
     real_BT = ~(begins_B[:, None] & in_context_T)
     x_BTD = noised(motion_BTD, noise_BTD, time_BT)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,51 +19,74 @@ from afgen.data.bank import BankConfig
 from afgen.data.shards import open_shards
 from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
 from afgen.train.distributed import ALONE, World
+from afgen.train.generator import RECIPES as GENERATOR_RECIPES
 from afgen.train.generator import (
     Forcing,
     ForcingConfig,
     GeneratorRecipe,
     draw_presence,
     features_config,
+    held_out_mean,
 )
-from afgen.train.loop import LearningConfig, LoopConfig, Metrics, Part, Player, Task, train
+from afgen.train.loop import (
+    Averages,
+    LearningConfig,
+    LoopConfig,
+    Metrics,
+    Part,
+    Player,
+    Task,
+    train,
+)
 from afgen.train.material import DataConfig, Material, gather, origin_of
-from afgen.train.recipe import Recipe, claim
+from afgen.train.recipe import Recipe, claim, find
 
 PLAYER: Final = "baseline"
 WEIGHTS: Final = "baseline.safetensors"
-SIDE_BY_SIDE: Final = GeneratorRecipe()  # what the baseline is compared with
-
-
-def _forcing(model: BaselineConfig) -> ForcingConfig:
-    return dataclasses.replace(SIDE_BY_SIDE.forcing, window_frames=model.fed_frames)
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineRecipe:
-    """Everything a training run depends on besides the shards.
+    """Everything a training run depends on besides the shards."""
 
-    Whatever the generator's recipe has too is as there, so that the two differ by what they see.
-    """
-
-    model: BaselineConfig = field(default_factory=lambda: beside(SIDE_BY_SIDE.model))
-    data: DataConfig = SIDE_BY_SIDE.data
-    bank: BankConfig = SIDE_BY_SIDE.bank
-    forcing: ForcingConfig = field(default_factory=lambda: _forcing(BaselineConfig()))
+    model: BaselineConfig
+    data: DataConfig
+    bank: BankConfig
+    forcing: ForcingConfig
+    learning: LearningConfig
+    loop: LoopConfig
     begin_share: float = 0.15  # of windows that are made without a context
     context_noise: float = 0.1  # at most; a context that was generated is not exact
-    learning: LearningConfig = SIDE_BY_SIDE.learning
-    loop: LoopConfig = SIDE_BY_SIDE.loop
 
     def __post_init__(self) -> None:
         if self.forcing.window_frames != self.model.fed_frames:
             raise ValueError("forcing.window_frames are those of the context and the window")
 
 
-RECIPES: Final = (
+def compared_with(generator: GeneratorRecipe) -> BaselineRecipe:
+    """The recipe that has all it can have in common with a generator's.
+
+    The two then differ by what their models see, and by the length of the windows that takes.
+    """
+    model = beside(generator.model)
+    return BaselineRecipe(
+        model=model,
+        data=generator.data,
+        bank=generator.bank,
+        forcing=dataclasses.replace(generator.forcing, window_frames=model.fed_frames),
+        learning=generator.learning,
+        loop=generator.loop,
+    )
+
+
+RECIPES: Final = tuple(
     Recipe(
-        "infp", "baseline", "INFP* beside `portrait`, on the same conversations", BaselineRecipe()
-    ),
+        name,
+        "baseline",
+        f"INFP* beside `{other}`, from the same material",
+        compared_with(find(other, GENERATOR_RECIPES).settings),
+    )
+    for name, other in (("infp", "portrait"), ("infp-full", "avatar-forcing"))
 )
 
 
@@ -83,9 +106,11 @@ def train_baseline(
     if world.leads:
         claim(run_dir, recipe)
     settings = recipe.settings
-    material, _ = gather(shards_dir, run_dir, settings.data, settings.bank, world=world, say=say)
+    material, held_out = gather(
+        shards_dir, run_dir, settings.data, settings.bank, world=world, say=say
+    )
     origin = recipe.provenance(data=origin_of(open_shards(shards_dir)))
-    task = baseline_task(settings, material, device=world.device, provenance=origin)
+    task = baseline_task(settings, material, held_out, device=world.device, provenance=origin)
     train(task, settings.loop, run_dir, resume=resume, world=world, say=say)
     path = run_dir / WEIGHTS
     if world.leads:
@@ -96,28 +121,36 @@ def train_baseline(
 def baseline_task(
     settings: BaselineRecipe,
     material: Material,
+    held_out: Material,
     *,
     device: torch.device | str = "cpu",
     provenance: dict[str, object] | None = None,
 ) -> Task:
-    """One player."""
+    """One player, evaluated by its loss on what is kept out."""
     torch.manual_seed(settings.loop.seed)
     model = WindowGenerator(settings.model).to(device)
     forcing = Forcing.of(settings.forcing, settings.data.family, settings.loop.seed, device)
+    last = settings.loop.steps
 
     def loss(module: nn.Module, part: Part) -> tuple[Tensor, Metrics]:
-        if not isinstance(module, WindowGenerator):
-            raise TypeError("this recipe trains a WindowGenerator")
-        return loss_of_windows(module, material, settings, forcing, part), {}
+        return loss_of_windows(_as_baseline(module), material, settings, forcing, part), {}
+
+    def evaluate(averages: Averages) -> Metrics:
+        model = _as_baseline(averages[PLAYER])
+
+        def loss_of(part: Part) -> float:
+            return loss_of_windows(model, held_out, settings, forcing, part, counted_as=last).item()
+
+        return {"loss": held_out_mean(loss_of)}
 
     player = Player(PLAYER, model, loss, settings.learning)
-    return Task([player], provenance=provenance or {})
+    return Task([player], evaluate=evaluate, provenance=provenance or {})
 
 
 def export_baseline(
     run_dir: Path, path: Path, settings: BaselineRecipe, *, half: bool = True
 ) -> str:
-    """Write the averaged weights of a run for measuring; the SHA-256.
+    """Write the averaged weights of a run's best checkpoint, its last without one; the SHA-256.
 
     `half` stores float16, as the generator's are, which loading turns back.
     """
@@ -140,8 +173,14 @@ def loss_of_windows(
     settings: BaselineRecipe,
     forcing: Forcing,
     part: Part,
+    *,
+    counted_as: int | None = None,
 ) -> Tensor:
-    """Loss of one part of a step; everything random in it comes from (seed, step, part)."""
+    """Loss of one part of a step; everything random in it comes from (seed, step, part).
+
+    `counted_as` weighs the errors as in another step.
+    """
+    step = part.step if counted_as is None else counted_as
     rng, rows = part.rng(forcing.seed), forcing.config.batch_rows
     windows = forcing.windows(material, rng)
     present_B3 = draw_presence(rng, rows, forcing.config.presence)
@@ -160,8 +199,16 @@ def loss_of_windows(
         voices,
         torch.from_numpy(np.asarray(begins_B)).to(device),
         context_noise=settings.context_noise,
-        weight_D=forcing.weights(part.step),
-        squared=forcing.squared(part.step),
-        difference_weight=forcing.difference_weight(part.step),
+        dropout=forcing.config.dropout,
+        weight_D=forcing.weights(step),
+        squared=forcing.squared(step),
+        difference_weight=forcing.difference_weight(step),
         generator=torch.Generator().manual_seed(int(rng.integers(2**62))),
     )
+
+
+def _as_baseline(module: nn.Module) -> WindowGenerator:
+    """The module, known to be one. Raises TypeError otherwise."""
+    if not isinstance(module, WindowGenerator):
+        raise TypeError("these recipes train a WindowGenerator")
+    return module

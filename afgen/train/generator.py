@@ -322,10 +322,16 @@ class Forcing:
         )
 
     def held_out_loss(self, model: MotionGenerator, held_out: Material, last_step: int) -> float:
-        """Mean loss of the same windows every time, counted as at the end of learning."""
-        parts = (Part(_EVALUATED_FROM + number) for number in range(EVALUATED_PARTS))
-        losses = [self.loss(model, held_out, part, counted_as=last_step).item() for part in parts]
-        return float(np.mean(losses))
+        """Mean loss on what is kept out, counted as at the end of learning."""
+        return held_out_mean(
+            lambda part: self.loss(model, held_out, part, counted_as=last_step).item()
+        )
+
+
+def held_out_mean(loss_of: Callable[[Part], float]) -> float:
+    """Mean loss of the same windows every time, none of which is ever learned from."""
+    parts = (Part(_EVALUATED_FROM + number) for number in range(EVALUATED_PARTS))
+    return float(np.mean([loss_of(part) for part in parts]))
 
 
 def varied_voices(windows: Windows, rng: np.random.Generator, config: VariationConfig) -> Windows:

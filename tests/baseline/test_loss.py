@@ -1,6 +1,6 @@
 import torch
 
-from afgen.baseline.loss import window_loss, window_times
+from afgen.baseline.loss import dropped, window_loss, window_times
 from afgen.baseline.model import WindowGenerator
 from tests.baseline.small import CONFIG, motion, small_model, voices
 
@@ -65,3 +65,15 @@ def test_the_loss_is_a_function_of_its_generator_and_reaches_every_weight() -> N
     loss().backward()
     silent = [name for name, one in model.named_parameters() if not one.grad.abs().sum() > 0]
     assert silent == []
+
+
+def test_each_voice_and_the_reference_are_dropped_by_their_own_coin() -> None:
+    generator = torch.Generator().manual_seed(0)
+    given, rows = voices(frames=1, rows=4000), 4000
+    kept, reference_BD = dropped(given, torch.ones(rows, 2), probability=0.1, generator=generator)
+    keep_B3 = torch.cat((kept.present_B2, reference_BD[:, :1]), dim=1)
+    assert ((keep_B3.mean(dim=0) - 0.9).abs() < 0.02).all()
+    assert (torch.corrcoef(keep_B3.T) - torch.eye(3)).abs().max() < 0.05
+    unchanged, same_BD = dropped(given, reference_BD, probability=0.0)
+    assert torch.equal(unchanged.present_B2, given.present_B2)
+    assert torch.equal(same_BD, reference_BD)
