@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli import batch, learn, make, measure, setup, speed, terminal, weights
+from afgen.cli import batch, learn, make, measure, prepare, setup, speed, terminal, weights
 
 app = typer.Typer(
     name="afgen",
@@ -40,7 +40,8 @@ def _options(
 
 app.command(epilog=make.RENDER_EXAMPLES)(make.render)
 app.command(epilog=batch.EXAMPLES)(batch.render_all)
-for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor, learn.prepare):
+app.command(epilog=prepare.EXAMPLES)(prepare.prepare)
+for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor):
     app.command()(command)
 app.add_typer(learn.train, name="train")
 for timed in (speed.generator, speed.autoencoder, speed.render):

@@ -1,63 +1,30 @@
-"""Commands that learn: prepare a corpus, train on it."""
+"""Commands that learn from a prepared corpus."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from afgen.cli.terminal import progress_bars, say, stoppable
+from afgen.cli.terminal import say, stoppable
 
 train = typer.Typer(help="Train the models.", no_args_is_help=True)
-
-AGAIN = "What was prepared is kept: the same command goes on."
-
-
-def prepare(
-    corpus: Annotated[Path, typer.Argument(help="A folder of clips, or a CSV with column `file`.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the features go.")],
-    trainable_only: Annotated[
-        bool, typer.Option("--trainable-only", help="Only rows whose train_weights is yes.")
-    ] = False,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
-) -> None:
-    """Track the faces of a corpus and store what training needs. Goes on where it was stopped.
-
-    [bold]Example[/]  afgen prepare clips/ -o features
-    """
-    from afgen.data.prepare import Prepared, sources_in
-    from afgen.data.prepare import prepare as run
-    from afgen.media.files import writing
-    from afgen.render.progress import Progress
-
-    sources = sources_in(corpus, trainable_only=trainable_only)
-    done: list[Prepared] = []
-    with writing(output), stoppable(AGAIN), progress_bars() as show:
-
-        def tell(one: Prepared) -> None:
-            done.append(one)
-            show(Progress("Preparing", len(done), len(sources), unit="clips"))
-
-        run(sources, output, workers=workers, on_done=tell)
-    rejected = [one for one in done if one.reason is not None]
-    for one in rejected:
-        say("[yellow]left out[/] {}: {}", one.name, one.reason)
-    say("[bold green]done[/] {} clips in {}", len(done) - len(rejected), output)
 
 
 @train.command()
 def basis(
-    tracks: Annotated[Path, typer.Argument(help="The folder `tracks` of prepared features.")],
+    shards: Annotated[Path, typer.Argument(help="Shards prepared with --landmarks.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the basis goes.")],
 ) -> None:
     """Fit the mesh autoencoder's motion basis.
 
-    [bold]Example[/]  afgen train basis features/tracks -o basis.safetensors
+    [bold]Example[/]  afgen train basis shards -o basis.safetensors
     """
     from afgen.autoencoder.mesh.basis import save_basis
     from afgen.autoencoder.mesh.fit import fit_basis_from
+    from afgen.data.landmarks import landmarks_in
     from afgen.media.files import writing
 
-    fitted = fit_basis_from(tracks)
+    fitted = fit_basis_from(list(landmarks_in(shards).values()))
     with writing(output):
         save_basis(fitted.basis, output, fitted.provenance)
     say("[bold green]done[/] {}", output)

@@ -234,6 +234,8 @@ class ShardWriter:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / INDEX).unlink(missing_ok=True)
+        for leftover in (*self.folder.glob(".shard-*"), *self.folder.glob(".index.*")):
+            leftover.unlink()  # of a writer that was killed
         return self
 
     def add(self, sample: Sample) -> None:

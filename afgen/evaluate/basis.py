@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from afgen.autoencoder.mesh.basis import MotionBasis
-from afgen.autoencoder.mesh.fit import Residual, held_out, residual_px, tracked_frames
+from afgen.autoencoder.mesh.fit import Residual, held_out, residual_px
+from afgen.data.landmarks import landmarks_in
 from afgen.errors import FileMissingError
 
 
@@ -20,18 +21,18 @@ class ClipResidual:
 
 
 def basis_residuals(
-    tracks_dir: Path, basis: MotionBasis, *, held_out_only: bool = False
+    shards_dir: Path, basis: MotionBasis, *, held_out_only: bool = False
 ) -> Iterator[ClipResidual]:
-    """Residual of each tracked clip of a folder; of those the fit left out, if wanted.
+    """Residual of each tracked face of prepared samples; of those the fit left out, if wanted.
 
     Raises FileMissingError if there is none.
     """
-    files = sorted(tracks_dir.glob("*.npz"))
-    wanted = [path for i, path in enumerate(files) if held_out(i) or not held_out_only]
+    clips = landmarks_in(shards_dir).items()
+    wanted = [clip for i, clip in enumerate(clips) if held_out(i) or not held_out_only]
     if not wanted:
-        raise FileMissingError(f"no tracked clips in {tracks_dir}")
-    for path in wanted:
-        yield ClipResidual(path.stem, residual_px(tracked_frames(path), basis))
+        raise FileMissingError(f"no tracked clips in {shards_dir} were left out of the fit")
+    for name, read in wanted:
+        yield ClipResidual(name, residual_px(read(), basis))
 
 
 def mean_residual(clips: list[ClipResidual]) -> Residual:

@@ -108,7 +108,7 @@ def make_out(
     if separate and people and not heard.own_CT.any(axis=1).all():
         separate = False  # one microphone on one side of a stereo track, not one person a channel
     if separate:
-        return _one_channel_each(people, heard, evidence_PT)
+        return one_channel_each(people, heard, evidence_PT)
     mixture = hear(_mixture(heard)[None], frames)
     separator = separator or ActiveSpeakerSeparator()
     if not people:
@@ -134,7 +134,7 @@ def _without_sound(people: Sequence[PersonTrack]) -> Parties:
     )
 
 
-def _one_channel_each(
+def one_channel_each(
     people: Sequence[PersonTrack], heard: Hearing, evidence_PT: Floats
 ) -> Parties:
     """One person a channel: faces, if any, are matched to channels by their mouths."""

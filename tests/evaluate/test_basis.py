@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from afgen.autoencoder.mesh.basis import load_basis
+from afgen.data.shards import Sample, ShardWriter
 from afgen.errors import FileMissingError
 from afgen.evaluate.basis import basis_residuals, mean_residual
 from tests.autoencoder.mesh.faces import talking
@@ -9,10 +10,11 @@ from tests.autoencoder.mesh.faces import talking
 
 @pytest.fixture
 def folder(tmp_path):
-    for number in range(10):
-        jitter_px = 0.0 if number < 9 else 2.0
-        landmarks_TN3 = talking(30, seed=number, jitter_px=jitter_px)
-        np.savez(tmp_path / f"{number}.npz", landmarks=landmarks_TN3)
+    with ShardWriter(tmp_path, {}) as writer:
+        for number in range(10):
+            landmarks_TN3 = talking(30, seed=number, jitter_px=0.0 if number < 9 else 2.0)
+            arrays = {"avatar_landmarks_TN3": landmarks_TN3, "avatar_seen_T": np.ones(30, np.bool_)}
+            writer.add(Sample(f"clip-{number}", {}, arrays))
     return tmp_path
 
 
@@ -26,7 +28,7 @@ def test_noise_is_what_the_basis_cannot_say(folder):
 
 def test_only_the_held_out_clips(folder):
     assert [clip.name for clip in basis_residuals(folder, load_basis(), held_out_only=True)] == [
-        "9"
+        "clip-9.avatar_landmarks_TN3"
     ]
 
 

@@ -7,9 +7,8 @@ clips are gone through twice, memory does not grow with their number.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +37,7 @@ from afgen.errors import FileMissingError
 Array = NDArray[np.float64]
 ArrayIn = NDArray[np.floating[Any]]
 Clips = Callable[[], Iterable[ArrayIn]]
+TrackedClip = Callable[[], ArrayIn]  # reads landmarks (T, N, 3) of frames that were tracked
 
 _HELD_OUT_EVERY: Final = 10
 _NEUTRAL_FRAMES = 3  # of each clip that go into the mean shape
@@ -57,7 +57,7 @@ class FitConfig:
 
 
 def held_out(number: int) -> bool:
-    """Whether the clip at this place of the sorted folder is kept out of the fit."""
+    """Whether the clip at this place is kept out of the fit."""
     return number % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
 
 
@@ -69,42 +69,31 @@ class FittedBasis:
     provenance: dict[str, str]
 
 
-def fit_basis_from(tracks_dir: Path, config: FitConfig | None = None) -> FittedBasis:
-    """Basis of a folder of tracked clips (`*.npz` with `landmarks` (T, N, 3), NaN where lost).
+def fit_basis_from(clips: Sequence[TrackedClip], config: FitConfig = FitConfig()) -> FittedBasis:
+    """Basis of tracked clips; every tenth is left out, to measure on.
 
-    Every tenth clip of the sorted folder is left out, to measure on. Raises FileMissingError if the
-    folder holds no tracked clips.
+    Raises FileMissingError if there are no clips.
     """
-    config = config or FitConfig()
-    found = sorted(tracks_dir.glob("*.npz"))
-    files = [path for number, path in enumerate(found) if not held_out(number)]
-    if not files:
-        raise FileMissingError(f"no tracked clips in {tracks_dir}")
-    basis = fit_basis(lambda: map(tracked_frames, files), load_topology().mirror, config)
+    fitted = [clip for number, clip in enumerate(clips) if not held_out(number)]
+    if not fitted:
+        raise FileMissingError("There are no tracked clips to fit a basis to.")
+    basis = fit_basis(lambda: (clip() for clip in fitted), load_topology().mirror, config)
     provenance = {
         "format": "afgen motion basis 1",
-        "clips": str(len(files)),
-        "inputs_sha256": _inputs_hash(files),
+        "clips": str(len(fitted)),
+        "inputs_sha256": _inputs_hash(fitted),
         "basis_sha256": basis.sha256,
         "config": json.dumps(asdict(config), sort_keys=True),
     }
     return FittedBasis(basis, provenance)
 
 
-def _inputs_hash(files: list[Path]) -> str:
+def _inputs_hash(clips: Iterable[TrackedClip]) -> str:
     """Hash of all landmarks that were fitted, in order."""
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(tracked_frames(path).tobytes())
+    for clip in clips:
+        digest.update(clip().tobytes())
     return digest.hexdigest()
-
-
-def tracked_frames(path: Path) -> ArrayIn:
-    """Landmarks of the frames of a stored clip in which the face was found, (T, N, 3)."""
-    with np.load(path) as stored:
-        landmarks_TN3: ArrayIn = stored["landmarks"]
-    found_TN3: ArrayIn = landmarks_TN3[~np.isnan(landmarks_TN3).any(axis=(1, 2))]
-    return found_TN3
 
 
 def fit_basis(clips: Clips, mirror_pairs: Indices, config: FitConfig) -> MotionBasis:
