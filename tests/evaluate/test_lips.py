@@ -7,6 +7,7 @@ import torch
 
 from afgen.data.body import load_body
 from afgen.data.listeners import Channel
+from afgen.data.shards import Sample, ShardWriter
 from afgen.errors import FileMissingError
 from afgen.evaluate.face import read_face
 from afgen.evaluate.lips import correlation, measure_lips
@@ -14,6 +15,7 @@ from afgen.evaluate.rollout import Heard, generate
 from afgen.generator.config import portrait
 from afgen.generator.model import MotionGenerator
 from afgen.generator.stream import MotionSampler
+from afgen.signals import Floats, to_samples
 from tests.data.made import made_clips
 
 
@@ -61,15 +63,22 @@ def test_recordings_side_by_side_are_what_they_are_alone(sampler: MotionSampler)
     assert np.allclose(both[1], alone[0], atol=1e-4)
 
 
+def _prepare(folder: Path, clips: dict[str, tuple[Floats, Floats]]) -> None:
+    """Shards of one-person samples: sound and mouth opening by name."""
+    with ShardWriter(folder, {}) as writer:
+        for name, (audio_S, mouth_T) in clips.items():
+            arrays = {
+                "avatar_mouth_T": mouth_T.astype(np.float32),
+                "avatar_audio_S": to_samples(audio_S.astype(np.float32)),
+            }
+            writer.add(Sample(name, {"frames": len(mouth_T)}, arrays))
+
+
 def test_every_clip_is_scored_and_the_mean_is_theirs(
     sampler: MotionSampler, tmp_path: Path
 ) -> None:
-    for clip in made_clips(3):
-        np.savez(
-            tmp_path / f"{clip.name}.npz",
-            audio=clip.audio_S,
-            mouth_open=clip.motion_TD[:, 0],
-        )
+    clips = {clip.name: (clip.audio_S, clip.motion_TD[:, 0]) for clip in made_clips(3)}
+    _prepare(tmp_path, clips)
     scores = measure_lips(sampler, tmp_path, draws=1)
     assert [score.clip for score in scores] == ["clip0", "clip1", "clip2", "mean"]
     assert all(-1 <= score.correlation <= 1 for score in scores)
@@ -82,11 +91,13 @@ def test_the_silence_that_clips_share_counts_over_all_frames_only(
 ) -> None:
     rng = np.random.default_rng(2)
     seconds = np.arange(3 * 16000) / 16000
-    for name in ("one", "two"):
-        speaks_S = (seconds > 1) & (seconds < 2.5)
-        voice_S = speaks_S * np.sum([np.sin(2 * np.pi * k * 140 * seconds) for k in range(1, 9)], 0)
-        open_T = np.where(speaks_S[::640], 0.3 + 0.1 * rng.normal(size=75), 0.0)
-        np.savez(tmp_path / name, audio=(0.05 * voice_S).astype(np.float32), mouth_open=open_T)
+    speaks_S = (seconds > 1) & (seconds < 2.5)
+    voice_S = speaks_S * np.sum([np.sin(2 * np.pi * k * 140 * seconds) for k in range(1, 9)], 0)
+    open_T = np.where(speaks_S[::640], 0.3, 0.0)
+    noise_2T = 0.1 * rng.normal(size=(2, 75)) * (open_T > 0)
+    _prepare(
+        tmp_path, {name: (0.05 * voice_S, open_T + noise_2T[i]) for i, name in enumerate("ab")}
+    )
     score = measure_lips(sampler, tmp_path, draws=1)[-1]
     assert score.other_mouths > 0.6
     assert score.speech_other_mouths < score.other_mouths - 0.2
