@@ -1,16 +1,32 @@
-"""Motion of several recordings at once through the streaming generator, as a render makes it.
+"""Motion of several recordings at once, block by block or window by window, as a render makes it.
 
 Shape letters: R recordings, T frames, D motion, A audio features.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from afgen.clock import blocks_in
 from afgen.generator.stream import MotionSampler
-from afgen.signals import Conditions, Floats
+from afgen.signals import Conditions, Floats, MotionBlock
+
+StateT = TypeVar("StateT")
+
+
+class Sampler(Protocol[StateT]):
+    """What makes motion in steps: a `MotionSampler`, or the baseline's `WindowSampler`."""
+
+    def begin(self, reference_motion_RD: Floats, seeds: Sequence[int]) -> StateT:
+        """The state before the first frame of R recordings."""
+        ...
+
+    def step(
+        self, conditions: Sequence[Conditions], state: StateT
+    ) -> tuple[tuple[MotionBlock, ...], StateT]:
+        """What comes next of every recording, and the state after it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +36,13 @@ class Heard:
     avatar_audio_TA: Floats | None
     user_audio_TA: Floats | None = None
     user_motion_TD: Floats | None = None
+    length: int | None = None  # T, needed where all sides are missing
 
     @property
     def frames(self) -> int:
         """T."""
+        if self.length is not None:
+            return self.length
         sides = (self.avatar_audio_TA, self.user_audio_TA, self.user_motion_TD)
         return max(len(side) for side in sides if side is not None)
 
@@ -32,15 +51,37 @@ def generate(
     sampler: MotionSampler, heard: Sequence[Heard], reference_RD: Floats, seeds: Sequence[int]
 ) -> list[Floats]:
     """Motion (T, D) of each recording. They run side by side; shorter ones go on in silence."""
-    block = sampler.model.config.block_frames
-    blocks = max(blocks_in(one.frames, block) for one in heard)
+    config = sampler.model.config
+    return roll_out(
+        sampler,
+        heard,
+        reference_RD,
+        seeds,
+        first_frames=config.first_frames,
+        block_frames=config.block_frames,
+    )
+
+
+def roll_out(
+    sampler: Sampler[StateT],
+    heard: Sequence[Heard],
+    reference_RD: Floats,
+    seeds: Sequence[int],
+    *,
+    first_frames: int,
+    block_frames: int,
+) -> list[Floats]:
+    """`generate` with any sampler that makes `first_frames`, then `block_frames` at a time."""
     state = sampler.begin(reference_RD, seeds)
     parts: list[list[Floats]] = [[] for _ in heard]
-    for number in range(blocks):
-        conditions = [_block(one, number * block, block) for one in heard]
+    start, longest = 0, max(one.frames for one in heard)
+    while start < longest:
+        frames = block_frames if start else first_frames
+        conditions = [_block(one, start, frames) for one in heard]
         motions, state = sampler.step(conditions, state)
         for row, motion in zip(parts, motions, strict=True):
             row.append(motion.motion_TD)
+        start += frames
     return [np.concatenate(row)[: one.frames] for row, one in zip(parts, heard, strict=True)]
 
 

@@ -36,7 +36,11 @@ class BootstrapConfig:
 
 
 def bootstrap(
-    statistic: Statistic, people: Sequence[str], config: BootstrapConfig | None = None
+    statistic: Statistic,
+    people: Sequence[str],
+    config: BootstrapConfig | None = None,
+    *,
+    centred: bool = False,
 ) -> Estimate:
     """A statistic of clips, and the interval that drawing `people`, one name a clip, gives it.
 
@@ -45,6 +49,9 @@ def bootstrap(
     by sqrt(n / (n - 1)) and Student's t in the place of the normal (Hesterberg, "What Teachers
     Should Know About the Bootstrap", The American Statistician 69, 2015, section 4.5): without it,
     intervals of ten people hold the truth nine times in ten instead of nineteen in twenty.
+
+    `centred` moves the draws so that their median is the figure of all. An entropy needs it: a draw
+    leaves a third of the people out, so it is always lower than that of all of them.
     """
     config = config or BootstrapConfig()
     names, person_C = np.unique(np.asarray(people), return_inverse=True)
@@ -57,6 +64,8 @@ def bootstrap(
     figures_B = figures_B[np.isfinite(figures_B)]
     if not len(figures_B):
         return Estimate(value)
+    if centred:
+        figures_B += value - np.median(figures_B)
     low, high = np.quantile(figures_B, widened_tails(len(names), config.level))
     return Estimate(value, float(low), float(high))
 

@@ -28,7 +28,8 @@ from afgen.signals import Floats
 
 Array = NDArray[np.float64]
 
-_RANK: Final = 1e-6  # of a column's own length; what is left of it beyond the history is rounding
+_RANK: Final = 1e-6  # of the strongest direction; weaker ones are rounding
+_WEAK: Final = 1e-9  # of a source column's power; so little of it beyond the history is rounding
 _STILL: Final = 1e-10  # of the motion's power: nothing is left that could be explained
 
 
@@ -36,20 +37,29 @@ _STILL: Final = 1e-10  # of the motion's power: nothing is left that could be ex
 class GrangerConfig:
     """How the past is described and the shifts are drawn.
 
-    `lag_edges` cut the past into stretches of which means are taken: 1, 2, 3, 4-5, 6-8, 9-13 and
-    14-25 frames ago. They are fine where motion is predictable from itself and coarse where only
-    the rough delay of an answer is known, so a second of past costs seven numbers a signal.
+    Edges cut the past into stretches of which means are taken. The avatar's own: 1, 2, 3, 4-5, 6-8,
+    9-13 and 14-25 frames ago, fine where motion follows from itself. The user's: 1-5, 6-10, 11-15
+    and 16-25 frames ago, because of an answer only the rough delay is known, and each column more
+    costs power. Both reach back a second: a history shorter than the source would be helped by it.
     """
 
-    lag_edges: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 13, 25)
+    own_edges: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 13, 25)
+    source_edges: tuple[int, ...] = (0, 5, 10, 15, 25)
+    ahead_frames: int = 10
     shifts: int = 100
     least_shift_frames: int = 4 * FRAME_RATE_HZ
 
     def __post_init__(self) -> None:
-        if self.shifts < 1 or len(self.lag_edges) < 2:
-            raise ValueError("a gain takes a past and at least one shift")
-        if list(self.lag_edges) != sorted(set(self.lag_edges)) or self.lag_edges[0] < 0:
-            raise ValueError("the edges of lags must grow from 0 or more")
+        if self.shifts < 1:
+            raise ValueError("a gain takes at least one shift")
+        for edges in (self.own_edges, self.source_edges):
+            if len(edges) < 2 or list(edges) != sorted(set(edges)) or edges[0] < 0:
+                raise ValueError("the edges of stretches must grow from 0 or more")
+
+    @property
+    def reach(self) -> int:
+        """Frames of past that are looked at."""
+        return max(self.own_edges[-1], self.source_edges[-1])
 
     @property
     def least_frames(self) -> int:
@@ -84,23 +94,25 @@ def reactivity(
     have T frames. Raises ValueError where they have not.
     """
     config = config or GrangerConfig()
-    frames, reach = len(target_TD), config.lag_edges[-1]
+    frames, reach = len(target_TD), config.reach
     if len(source_TX) != frames or (given_TG is not None and len(given_TG) != frames):
         raise ValueError("target and source must have the same frames")
     if frames < config.least_frames:
         return None
     target_TD = np.asarray(target_TD, np.float64)
-    known = [lagged(target_TD, config.lag_edges), np.ones((frames, 1))]
+    known = [lagged(target_TD, config.own_edges), np.ones((frames, 1))]
     if given_TG is not None:
-        known += [lagged(given_TG, config.lag_edges), np.asarray(given_TG, np.float64)]
-    history_TP = orthonormal(np.hstack(known)[reach:])
-    rest_TD = _beyond(target_TD[reach:], history_TP)
-    power_D = np.square(target_TD[reach:] - target_TD[reach:].mean(axis=0)).sum(axis=0)
+        known += [lagged(given_TG, config.own_edges), np.asarray(given_TG, np.float64)]
+    rows = slice(reach, frames - config.ahead_frames + 1)
+    history_TP = orthonormal(np.hstack(known)[rows])
+    coming_TD = lagged(target_TD[::-1], (-1, config.ahead_frames - 1))[::-1][rows]
+    rest_TD = _beyond(coming_TD, history_TP)
+    power_D = np.square(coming_TD - coming_TD.mean(axis=0)).sum(axis=0)
     moving_D = np.square(rest_TD).sum(axis=0) > _STILL * np.maximum(power_D, _STILL)
-    past_TP = lagged(source_TX, config.lag_edges)
+    past_TP = lagged(source_TX, config.source_edges)
 
     def gain_of(shift: int) -> float:
-        return _gain(rest_TD[:, moving_D], np.roll(past_TP, shift, axis=0)[reach:], history_TP)
+        return _gain(rest_TD[:, moving_D], np.roll(past_TP, shift, axis=0)[rows], history_TP)
 
     gain = gain_of(0)
     shifted = np.array([gain_of(shift) for shift in shifts_of(frames, config)])
@@ -143,16 +155,22 @@ def _beyond(columns_TP: Array, basis_TP: Array) -> Array:
 
 
 def _gain(rest_TD: Array, past_TP: Array, history_TP: Array) -> float:
-    """ln(RSS without / RSS with), averaged over dimensions; 0 where nothing is left to explain."""
-    if not rest_TD.shape[1]:
-        return 0.0
+    """ln(RSS without / RSS with), averaged over dimensions; 0 where nothing is left to explain.
+
+    The eigenvalues of P x P products, of columns of length 1 that the history has been taken out of
+    before: a hundred of these cost a tenth of singular values of the columns, and directions weak
+    enough to be lost by squaring are left out in either form.
+    """
     centred_TP = past_TP - past_TP.mean(axis=0)
     lengths_P = np.linalg.norm(centred_TP, axis=0)
-    scaled_TP = centred_TP[:, lengths_P > 0] / lengths_P[lengths_P > 0]
-    if not scaled_TP.shape[1]:
+    if not rest_TD.shape[1] or not lengths_P.any():
         return 0.0
-    left_TP, strength_P, _ = np.linalg.svd(_beyond(scaled_TP, history_TP), full_matrices=False)
-    explained_D = np.square(left_TP[:, strength_P > _RANK].T @ rest_TD).sum(axis=0)
+    scaled_TP = centred_TP[:, lengths_P > 0] / lengths_P[lengths_P > 0]
+    new_TP = _beyond(scaled_TP, history_TP)
+    power_P, vectors_PP = np.linalg.eigh(new_TP.T @ new_TP)
+    kept_P = power_P > _WEAK
+    amounts_PD = vectors_PP[:, kept_P].T @ (new_TP.T @ rest_TD)
+    explained_D = (np.square(amounts_PD) / power_P[kept_P, None]).sum(axis=0)
     share_D = explained_D / np.square(rest_TD).sum(axis=0)
     return float(-np.log1p(-np.minimum(share_D, 1 - _STILL)).mean())
 

@@ -1,0 +1,114 @@
+"""The paper's table on clips of one's own: `afgen evaluate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from afgen.cli import options
+from afgen.cli.terminal import Json, print_json, print_table, progress_bars, say, stoppable
+from afgen.errors import OptionError
+
+if TYPE_CHECKING:
+    from afgen.evaluate.systems import Sampling, System
+
+AGAIN = "The motion that was generated is kept: the same command goes on."
+EXAMPLES = """[bold]Examples[/]
+
+  afgen evaluate held-out -o table --system stage1=portrait --without-user stage1
+
+  afgen evaluate held-out -o table --system stage1=runs/a/generator.safetensors
+  --system preferred=runs/b/generator.safetensors --system INFP*=runs/c/baseline.safetensors
+"""
+
+
+def evaluate(
+    shards: Annotated[Path, typer.Argument(help="The folder of shards that prepare wrote.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")],
+    system: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=WEIGHTS",
+            help="A row: a preset, or the file of a generator or baseline. Repeat for more; "
+            "differences are taken to the first.",
+        ),
+    ],
+    without_user: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Add that row again, with the user left out."),
+    ] = None,
+    clips: Annotated[int | None, typer.Option(help="Only so many, evenly from all.", min=1)] = None,
+    draws: Annotated[int, typer.Option(help="Motions generated a clip.", min=1)] = 1,
+    seed: options.Seed = 0,
+    nfe: options.Nfe = 10,
+    guidance_audio: options.GuidanceAudio = 2.0,
+    guidance_user: options.GuidanceUser = 1.0,
+    device: options.Device = "auto",
+    intervals: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=100)] = 1000,
+    as_json: Json = False,
+) -> None:
+    """Measure systems side by side: latency, rPCC, SID, Var, FD, R-DGG, sync, with intervals.
+
+    Writes results.json, table.md, table.tex, figures.png and courses.png. What each figure means:
+    docs/metrics.md.
+    """
+    from afgen.data.shards import open_shards
+    from afgen.evaluate.compare import CompareConfig, judge, perform
+    from afgen.evaluate.metrics.bootstrap import BootstrapConfig
+    from afgen.evaluate.plots import draw_courses, draw_figures
+    from afgen.evaluate.systems import Sampling
+    from afgen.evaluate.table import as_json as json_of
+    from afgen.evaluate.table import summary, write_results
+    from afgen.media.files import writing
+    from afgen.render.progress import Progress
+
+    sampling = Sampling(nfe, guidance_audio, guidance_user)
+    samples = open_shards(shards)
+    systems = _systems(system, without_user or [], device, sampling)
+    config = CompareConfig(draws=draws, seed=seed, bootstrap=BootstrapConfig(draws=intervals))
+    with writing(output), stoppable(AGAIN), progress_bars() as show:
+
+        def tell(stage: str, done: int, total: int) -> None:
+            show(Progress(stage, done, total, unit="clips" if total > len(systems) + 1 else "rows"))
+
+        output.mkdir(parents=True, exist_ok=True)
+        keys = _some(samples.keys, clips)
+        performed = perform(samples, systems, output, config, keys=keys, tell=tell)
+        comparison = judge(performed, systems, config, tell)
+        write_results(comparison, output)
+        draw_figures(comparison, output / "figures.png")
+        draw_courses(performed, output / "courses.png")
+    if as_json:
+        print_json(json_of(comparison).rstrip())
+    else:
+        header, rows = summary(comparison)
+        print_table(header, rows)
+    say("[bold green]done[/] {}", output)
+
+
+def _systems(
+    given: list[str], without_user: list[str], device: str, sampling: "Sampling"
+) -> "list[System]":
+    """The rows as they were asked for; one without the user stands behind the one with."""
+    from afgen.evaluate.systems import WithoutUser, load_system
+
+    systems: list[System] = []
+    for each in given:
+        name, _, source = each.partition("=")
+        if not name or not source:
+            raise OptionError(f"--system {each}: give NAME=WEIGHTS.")
+        loaded = load_system(name, source, device=device, sampling=sampling)
+        systems.append(loaded)
+        if name in without_user:
+            systems.append(WithoutUser(loaded, f"{name} without user"))
+    unknown = set(without_user) - {one.name for one in systems}
+    if unknown:
+        raise OptionError(f"--without-user {min(unknown)}: there is no such --system.")
+    return systems
+
+
+def _some(keys: list[str], most: int | None) -> list[str]:
+    """At most so many keys, evenly from all."""
+    if most is None or most >= len(keys):
+        return keys
+    return [keys[index * len(keys) // most] for index in range(most)]
