@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli import batch, learn, make, measure, prepare, setup, speed, terminal, weights
+from afgen.cli import batch, make, measure, prepare, setup, speed, terminal, train, weights
 
 app = typer.Typer(
     name="afgen",
@@ -43,7 +43,7 @@ app.command(epilog=batch.EXAMPLES)(batch.render_all)
 app.command(epilog=prepare.EXAMPLES)(prepare.prepare)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor):
     app.command()(command)
-app.add_typer(learn.train, name="train")
+app.add_typer(train.train, name="train")
 for timed in (speed.generator, speed.autoencoder, speed.render):
     measure.bench.command()(timed)
 app.add_typer(measure.bench, name="bench")

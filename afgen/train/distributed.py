@@ -1,7 +1,7 @@
 """Several processes that learn as one: who is who, and gradients added up in a fixed order.
 
-Start them with `torchrun --nproc-per-node N -m afgen train ...`; on a CPU they speak through gloo,
-on GPUs through nccl, one GPU a process. All must see the folder of the run.
+Start them with `torchrun --nproc-per-node N -m afgen.cli train ...`; on a CPU they speak through
+gloo, on GPUs through nccl, one GPU a process. All must see the folder of the run.
 """
 
 import os

@@ -179,13 +179,13 @@ def train_generator(
     Raises OptionError where the folder holds another run, FileMissingError, ShardsError,
     TrainingDivergedError.
     """
+    shards, settings = open_shards(shards_dir), recipe.settings
     if world.leads:
         claim(run_dir, recipe)
-    settings = recipe.settings
     material, held_out = gather(
         shards_dir, run_dir, settings.data, settings.bank, world=world, say=say
     )
-    origin = recipe.provenance(data=origin_of(open_shards(shards_dir)))
+    origin = recipe.provenance(data=origin_of(shards))
     task = generator_task(
         settings, material, held_out, device=world.device, sample=sample, provenance=origin
     )

@@ -11,6 +11,7 @@ to the last digit, and two processes repeat one that accumulates two parts to th
 """
 
 import copy
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -329,7 +330,7 @@ def state_of(learner: Learner, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "best": learner.best,
         "worse": learner.worse,
         "players": players,
-        "provenance": dict(provenance),
+        "provenance": json.loads(json.dumps(dict(provenance))),  # plain, or it cannot be read
     }
 
 

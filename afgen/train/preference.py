@@ -183,10 +183,10 @@ def train_preference(
 
     Raises WeightsError, and as `train_generator`.
     """
+    shards, settings = open_shards(shards_dir), recipe.settings
+    begun = load_checkpoint(stage1)
     if world.leads:
         claim(run_dir, recipe)
-    settings = recipe.settings
-    begun = load_checkpoint(stage1)
     material, held_out = gather(
         shards_dir, run_dir, settings.data, settings.bank, world=world, say=say
     )
@@ -201,7 +201,7 @@ def train_preference(
         for each, name in ((material, "losers"), (held_out, "losers_held_out"))
     )
     origin = recipe.provenance(
-        data=origin_of(open_shards(shards_dir)),
+        data=origin_of(shards),
         stage1={"sha256": begun.sha256, **begun.provenance},
         losers=made_by,
     )

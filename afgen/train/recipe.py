@@ -30,6 +30,7 @@ import torch
 
 from afgen.errors import OptionError
 from afgen.media.files import atomic_path
+from afgen.train.checkpoints import written
 
 RECIPE_FILE: Final = "recipe.json"
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -66,16 +67,21 @@ class Recipe(Generic[S]):
 
     def provenance(self, **more: Any) -> dict[str, Any]:
         """What a checkpoint of a run says of its origin."""
-        return {**self.as_dict(), "afgen": version("afgen"), "torch": torch.__version__, **more}
+        return {
+            **self.as_dict(),
+            "afgen": version("afgen"),
+            "torch": str(torch.__version__),
+            **more,
+        }
 
 
 def claim(run_dir: Path, recipe: Recipe[Any]) -> None:
-    """Write the recipe into the run's folder, or compare with the one that is there.
+    """Write the recipe into the run's folder; where learning has begun, compare with the one there.
 
     Raises OptionError naming what differs.
     """
     path = run_dir / RECIPE_FILE
-    if path.exists():
+    if path.exists() and written(run_dir):
         before = json.loads(path.read_text(encoding="utf-8"))
         if before["recipe"] != recipe.name:
             raise OptionError(
@@ -90,6 +96,7 @@ def claim(run_dir: Path, recipe: Recipe[Any]) -> None:
                 hint="Go on with the settings it was begun with, or choose another folder.",
             )
         return
+    run_dir.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(recipe.as_dict(), indent=1), encoding="utf-8")
 

@@ -21,7 +21,7 @@ from afgen.media.encode import encode_video
 from afgen.media.images import load_portrait
 from afgen.presets import Models, load_models
 from afgen.signals import Conversation, Floats, Image, Samples, Track, to_sound
-from afgen.train.loop import Averages
+from afgen.train.loop import Averages, Sample
 
 PRESET_OF: Final[dict[Family, str]] = {"mesh": "portrait", "lia": "avatar-forcing"}
 TURN_FRAMES: Final = 5 * FRAME_RATE_HZ
@@ -75,13 +75,11 @@ def stage_for(portrait: Path, shards: ShardSet, family: Family, *, device: str =
     return Stage(models, portrait, short_conversation(shards, family))
 
 
-def filming(
-    stage: Stage, player: str, as_model: Callable[[Any], MotionGenerator]
-) -> Callable[[Averages, Path], None]:
-    """What a task samples: the averaged network of `player` filmed on the stage."""
+def filming(stage: Stage, performer: Callable[[Averages], MotionGenerator]) -> Sample:
+    """What a task samples: the averaged generator filmed on the stage."""
 
     def sample(averages: Averages, folder: Path) -> None:
-        stage.film(as_model(averages[player]), folder / VIDEO)
+        stage.film(performer(averages), folder / VIDEO)
 
     return sample
 

@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 
 from afgen.errors import OptionError
+from afgen.train.checkpoints import write_checkpoint
 from afgen.train.recipe import RECIPE_FILE, Recipe, as_begun, claim, find, listing, settings_from
 
 
@@ -85,7 +86,9 @@ def test_settings_survive_json() -> None:
 def test_a_run_keeps_its_recipe(tmp_path: Path) -> None:
     recipe = RECIPE.overridden(["sizes=7"])
     assert as_begun(tmp_path, [RECIPE]) is None
-    claim(tmp_path, recipe)
+    claim(tmp_path, RECIPE)
+    claim(tmp_path, recipe)  # nothing was learned by the other one yet
+    write_checkpoint(tmp_path, 1, {}, keep=1)
     claim(tmp_path, recipe)
     assert as_begun(tmp_path, [RECIPE]) == recipe
     assert json.loads((tmp_path / RECIPE_FILE).read_text())["fingerprint"] == recipe.fingerprint()
