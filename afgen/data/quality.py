@@ -21,6 +21,7 @@ from afgen.signals import Flags, Floats, Samples, to_sound
 SYNC_LAGS: Final = range(-10, 11)  # frames; positive: the mouth is late
 _BETTER: Final = 0.2  # of correlation: chance alone gives less in a few seconds
 _LEAST_SPEECH_FRAMES: Final = 25  # less says nothing of sync or overlap
+_LEAST_SYNC_FRAMES: Final = 38  # of speech; over less, chance correlates as well as lips do
 _TONE_WINDOW: Final = 1024  # samples, 64 ms: partials of a voice glide through its bins
 _TONE_HOP: Final = 320
 _TONE_HZ: Final = (400.0, 5000.0)
@@ -125,6 +126,8 @@ def sync_measures(
         return {}
     moving_T = activity_T[speech_T & np.isfinite(activity_T)]
     lips = {"lips": float(moving_T.mean())} if moving_T.size else {}
+    if int(speech_T.sum()) < _LEAST_SYNC_FRAMES:
+        return lips
     level_T = _level(audio_S, len(mouth_T))
     courses = {lag: _correlation(mouth_T, level_T, lag) for lag in SYNC_LAGS}
     best = max(courses, key=lambda lag: courses[lag])

@@ -24,7 +24,7 @@ CONFIG = SampleConfig(faces_px=64, landmarks=True)
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
-    for number in range(3):
+    for number in range(2):
         alone(folder / f"alone{number}.mp4", 30 + 5 * number)
     together(folder / "together.mp4")
     nobody(folder / "wall.mp4")
@@ -53,7 +53,7 @@ def shards_of(folder):
 def test_every_recording_has_an_outcome(made):
     _, outcomes, packed = made
     assert {name: one.kept for name, one in outcomes.items()} == {
-        "alone0": 1, "alone1": 1, "alone2": 1, "damaged": 0, "together": 1, "wall": 0,
+        "alone0": 1, "alone1": 1, "damaged": 0, "together": 1, "wall": 0,
     }  # fmt: skip
     assert [one["file"] for one in packed.unusable] == ["damaged.mp4", "wall.mp4"]
     assert {one["code"] for one in packed.unusable} == {"media_corrupt", "clip_unusable"}
