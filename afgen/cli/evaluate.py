@@ -1,5 +1,6 @@
-"""The paper's table on clips of one's own: `afgen evaluate`."""
+"""The paper's table on clips of one's own: `afgen evaluate`, and `afgen bench videos`."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from afgen.errors import OptionError
 if TYPE_CHECKING:
     from afgen.evaluate.systems import Sampling, System
 
+NetworkFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A TorchScript file.")]
 AGAIN = "The motion that was generated is kept: the same command goes on."
 EXAMPLES = """[bold]Examples[/]
 
@@ -84,6 +86,42 @@ def evaluate(
         header, rows = summary(comparison)
         print_table(header, rows)
     say("[bold green]done[/] {}", output)
+
+
+def videos(
+    truth: Annotated[Path, typer.Argument(help="Folder of real videos, mp4, one face each.")],
+    made: Annotated[Path, typer.Argument(help="Folder of made videos of the same names.")],
+    fid_features: NetworkFile = None,
+    fvd_features: NetworkFile = None,
+    csim_features: NetworkFile = None,
+    syncnet: NetworkFile = None,
+    device: options.Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """FID, FVD, CSIM, LSE-D and LSE-C of videos, through networks of yours (TorchScript files).
+
+    What each network has to take and give: docs/metrics.md.
+
+    [bold]Example[/]  afgen bench videos real made --fid-features inception.pt
+    """
+    from dataclasses import asdict
+
+    from afgen.evaluate.metrics.networks import load_network
+    from afgen.evaluate.table import number
+    from afgen.evaluate.videos import VideoNetworks, measure_videos
+    from afgen.presets import device_for, preset_named
+
+    place = str(device_for(preset_named("avatar-forcing"), device))
+    files = {"fid": fid_features, "fvd": fvd_features, "csim": csim_features, "syncnet": syncnet}
+    given = {name: load_network(file, device=place) for name, file in files.items() if file}
+    if not given:
+        raise OptionError("No network was given.", hint="See `afgen bench videos --help`.")
+    scores = asdict(measure_videos(truth, made, VideoNetworks(**given)))
+    if as_json:
+        print_json(json.dumps(scores, indent=2))
+        return
+    cells = [score["value"] if isinstance(score, dict) else score for score in scores.values()]
+    print_table(scores, [[cells[0], *(number(cell) for cell in cells[1:])]])
 
 
 def _systems(

@@ -6,7 +6,12 @@ on the avatar's own history:
 
     gain = mean over dimensions of ln(RSS without the user / RSS with the user)
 
-with past frames only. A regression with more columns always fits better, so the same is done with
+What is predicted is the mean of the motion over the coming second, from past frames only (causality
+at a horizon: Dufour & Renault, Econometrica 66, 1998). A single frame of 25 Hz motion follows from
+the frames before it nearly without a rest, and an answer comes with a delay that varies by more
+than a frame: in simulated listeners, whose link is known, a horizon of one frame finds nothing.
+
+A regression with more columns always fits better, so the same is done with
 the user's signal turned round in time by many shifts of at least 4 s, which keep its own course and
 break its link to the avatar; the mean of those gains is subtracted. What is left is above 0 where
 the avatar reacts. A correlation alone cannot show that: two people who nod by themselves now and
@@ -41,11 +46,12 @@ class GrangerConfig:
     9-13 and 14-25 frames ago, fine where motion follows from itself. The user's: 1-5, 6-10, 11-15
     and 16-25 frames ago, because of an answer only the rough delay is known, and each column more
     costs power. Both reach back a second: a history shorter than the source would be helped by it.
+    `ahead_frames` is how much of what comes is predicted.
     """
 
     own_edges: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 13, 25)
     source_edges: tuple[int, ...] = (0, 5, 10, 15, 25)
-    ahead_frames: int = 10
+    ahead_frames: int = FRAME_RATE_HZ
     shifts: int = 100
     least_shift_frames: int = 4 * FRAME_RATE_HZ
 
@@ -94,18 +100,17 @@ def reactivity(
     have T frames. Raises ValueError where they have not.
     """
     config = config or GrangerConfig()
-    frames, reach = len(target_TD), config.reach
+    frames = len(target_TD)
     if len(source_TX) != frames or (given_TG is not None and len(given_TG) != frames):
         raise ValueError("target and source must have the same frames")
     if frames < config.least_frames:
         return None
-    target_TD = np.asarray(target_TD, np.float64)
+    rows = slice(config.reach, frames - config.ahead_frames + 1)
     known = [lagged(target_TD, config.own_edges), np.ones((frames, 1))]
     if given_TG is not None:
-        known += [lagged(given_TG, config.own_edges), np.asarray(given_TG, np.float64)]
-    rows = slice(reach, frames - config.ahead_frames + 1)
+        known += [lagged(given_TG, config.own_edges), coming(given_TG, config.ahead_frames)]
     history_TP = orthonormal(np.hstack(known)[rows])
-    coming_TD = lagged(target_TD[::-1], (-1, config.ahead_frames - 1))[::-1][rows]
+    coming_TD = coming(target_TD, config.ahead_frames)[rows]
     rest_TD = _beyond(coming_TD, history_TP)
     power_D = np.square(coming_TD - coming_TD.mean(axis=0)).sum(axis=0)
     moving_D = np.square(rest_TD).sum(axis=0) > _STILL * np.maximum(power_D, _STILL)
@@ -137,6 +142,11 @@ def lagged(signals_TX: Floats | Array, edges: Sequence[int]) -> Array:
         ago = range(newest + 1, oldest + 1)
         parts.append(np.mean([np.roll(signals_TX, lag, axis=0) for lag in ago], axis=0))
     return np.hstack(parts)
+
+
+def coming(signals_TX: Floats | Array, frames: int) -> Array:
+    """Means (T, X) of each signal over a frame and those after it, `frames` in all; circular."""
+    return lagged(signals_TX[::-1], (-1, frames - 1))[::-1]
 
 
 def orthonormal(columns_TP: Array) -> Array:

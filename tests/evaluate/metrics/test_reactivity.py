@@ -65,15 +65,15 @@ def test_a_known_gain_is_measured() -> None:
     rng = np.random.default_rng(1)
     user = rng.normal(size=(6000, 1))
     target = 0.7 * np.roll(user, 1, axis=0) + rng.normal(size=(6000, 1))
-    gain = reactivity(target, user, config=GrangerConfig(source_edges=(0, 1, 2)))
+    gain = reactivity(target, user, config=GrangerConfig(source_edges=(0, 1, 2), ahead_frames=1))
     assert gain is not None
     assert gain.excess == pytest.approx(np.log(1 + 0.7**2), abs=0.03)  # ln of the variances' ratio
 
 
 def test_independent_people_have_about_none() -> None:
-    found = excesses([independent(seed) for seed in range(20)])
+    found = excesses([independent(seed, 800) for seed in range(40)])
     assert abs(found.mean()) < 3 * found.std() / np.sqrt(len(found))
-    assert abs(found.mean()) < 0.02
+    assert abs(found.mean()) < 0.03
 
 
 def test_the_other_direction_has_about_none() -> None:
