@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from afgen.cli import batch, make, measure, prepare, setup, speed, terminal, train, weights
+from afgen.cli import (
+    batch,
+    evaluate,
+    make,
+    measure,
+    prepare,
+    setup,
+    speed,
+    terminal,
+    train,
+    weights,
+)
 
 app = typer.Typer(
     name="afgen",
@@ -40,11 +51,12 @@ def _options(
 
 app.command(epilog=make.RENDER_EXAMPLES)(make.render)
 app.command(epilog=batch.EXAMPLES)(batch.render_all)
+app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=prepare.EXAMPLES)(prepare.prepare)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor):
     app.command()(command)
 app.add_typer(train.train, name="train")
-for timed in (speed.generator, speed.autoencoder, speed.render):
+for timed in (speed.generator, speed.autoencoder, speed.render, evaluate.videos):
     measure.bench.command()(timed)
 app.add_typer(measure.bench, name="bench")
 app.add_typer(weights.weights, name="weights")
