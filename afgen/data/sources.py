@@ -21,7 +21,7 @@ MEDIA_SUFFIXES: Final = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi"})
 _LICENCE_COLUMNS: Final = ("licence", "license", "license_as_stated")
 _KEPT_COLUMNS: Final = ("license_class", "train_weights", "split", "identity_group", "kind")
 _VOICE_COLUMNS: Final = ("left_audio", "right_audio")
-_LONGEST_NAME: Final = 64  # leaves room for place and field in a tar header
+_LONGEST_NAME: Final = 48  # leaves room for place and field in the 100 bytes of a tar header
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def test_names_are_unique_words_whatever_the_files_are_called(tmp_path):
     names = [source.name for source in sources_in(tmp_path)]
     assert len(set(names)) == len(files)
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-") for name in names)
-    assert max(map(len, names)) <= 64
+    assert max(map(len, names)) <= 48
 
 
 def test_what_is_no_corpus_says_so(tmp_path):
