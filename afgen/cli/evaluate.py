@@ -11,6 +11,7 @@ from afgen.cli.terminal import Json, print_json, print_table, progress_bars, say
 from afgen.errors import OptionError
 
 if TYPE_CHECKING:
+    from afgen.data.shards import ShardSet
     from afgen.evaluate.systems import Sampling, System
 
 NetworkFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A TorchScript file.")]
@@ -38,6 +39,10 @@ def evaluate(
     without_user: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Add that row again, with the user left out."),
+    ] = None,
+    held_out: Annotated[
+        float | None,
+        typer.Option(help="Only what training with this share kept out.", min=0.01, max=0.99),
     ] = None,
     clips: Annotated[int | None, typer.Option(help="Only so many, evenly from all.", min=1)] = None,
     draws: Annotated[int, typer.Option(help="Motions generated a clip.", min=1)] = 1,
@@ -74,7 +79,7 @@ def evaluate(
             show(Progress(stage, done, total, unit="clips" if total > len(systems) + 1 else "rows"))
 
         output.mkdir(parents=True, exist_ok=True)
-        keys = _some(samples.keys, clips)
+        keys = _some(_kept_out(samples, held_out), clips)
         performed = perform(samples, systems, output, config, keys=keys, tell=tell)
         comparison = judge(performed, systems, config, tell)
         write_results(comparison, output)
@@ -143,6 +148,16 @@ def _systems(
     if unknown:
         raise OptionError(f"--without-user {min(unknown)}: there is no such --system.")
     return systems
+
+
+def _kept_out(samples: "ShardSet", share: float | None) -> list[str]:
+    """All keys, or those that training with this share does not see."""
+    from afgen.data.dyads import dyads_in
+
+    if share is None:
+        return samples.keys
+    _, apart = dyads_in(samples, "mesh", held_out_share=share)
+    return [entry.key for entry in apart.entries]
 
 
 def _some(keys: list[str], most: int | None) -> list[str]:

@@ -123,18 +123,15 @@ def as_latex(comparison: Comparison) -> str:
 
 
 def summary(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table without its intervals, for a terminal."""
-    header = ["", "latency (s)", *(column.title for column in MAIN), "x real time"]
-    rows = [
-        [
-            row.name,
-            "–" if row.latency is None else f"{row.latency.total_s:.2f}",
-            *(_pair(row.figures, column, _value) for column in MAIN),
-            _speed(row),
-        ]
-        for row in comparison.rows
-    ]
-    return header, rows
+    """The table on its side, for a terminal: a column for each system, a row for each figure."""
+    rows = [["latency (s)", *(_total(row) for row in comparison.rows)]]
+    for column in MAIN:
+        for name in column.figures:
+            part = name.split("_")[-1] if len(column.figures) > 1 else ""
+            title = f"{column.title} {part} {column.better}".replace("  ", " ")
+            rows.append([title, *(_value(row.figures[name]) for row in comparison.rows)])
+    rows.append(["x real time", *(_speed(row) for row in comparison.rows)])
+    return ["", *(row.name for row in comparison.rows)], rows
 
 
 def number(value: float | None) -> str:
@@ -200,6 +197,10 @@ def _difference(estimate: Estimate) -> str:
     return f"{number(estimate.value)} {_interval(estimate)}{'*' if apart else ''}"
 
 
+def _total(row: Row) -> str:
+    return "–" if row.latency is None else f"{row.latency.total_s:.2f}"
+
+
 def _latency(row: Row) -> str:
     if row.latency is None:
         return "–"
@@ -219,7 +220,7 @@ def _tex_title(column: Column) -> str:
 
 def _tex_row(row: Row) -> str:
     cells = [_tex_cell(row.figures[name]) for column in MAIN for name in column.figures]
-    total = "--" if row.latency is None else f"{row.latency.total_s:.2f}"
+    total = _total(row).replace("–", "--")
     return " & ".join([_tex_text(row.name), total, *cells, _speed(row).replace("–", "--")])
 
 
