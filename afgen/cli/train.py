@@ -152,6 +152,29 @@ def baseline(
 
 
 @train.command()
+def autoencoder(
+    shards: Annotated[Path, typer.Argument(help="Shards prepared with --crops.")],
+    output: Run,
+    recipe: RecipeName = None,
+    settings: Settings = None,
+    resume: Resume = False,
+    device: options.Device = "auto",
+) -> None:
+    """Train a motion latent autoencoder: one frame of a clip drawn from another.
+
+    [bold]Examples[/]
+
+      afgen train autoencoder shards -o runs/lia
+
+      afgen train autoencoder shards -o runs/large --recipe lia-512 --set vgg19=vgg19.pth
+    """
+    from afgen.train.autoencoder import train_autoencoder
+
+    with _run("autoencoder", output, recipe, settings, resume, device) as (chosen, world, tell):
+        train_autoencoder(shards, output, chosen, resume=resume, world=world, say=tell)
+
+
+@train.command()
 def basis(
     shards: Annotated[Path, typer.Argument(help="Shards prepared with --landmarks.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the basis goes.")],

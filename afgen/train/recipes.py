@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from afgen.train import baseline, generator, preference
+from afgen.train import autoencoder, baseline, generator, preference
 from afgen.train.recipe import Recipe, as_begun, find
 
 _RECIPES: Final[tuple[Recipe[Any], ...]] = (
     *generator.RECIPES,
     *preference.RECIPES,
     *baseline.RECIPES,
+    *autoencoder.RECIPES,
 )
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 SMALLEST: Final = 4  # pixels of the coarsest feature map, both ways
 _SIZES: Final = (64, 128, 256, 512)
-_CHANNELS_TIMES_PIXELS: Final = 16384  # 512 px: 32 channels, 256: 64, 128: 128, 64: 256
 
 
 @dataclass(frozen=True)
@@ -18,6 +17,7 @@ class LiaConfig:
     directions: int = 20  # K
     channel_multiplier: int = 1
     max_channels: int = 512
+    channels_times_pixels: int = 16384  # 512 px: 32 channels, 256: 64, 128: 128, 64: 256
 
     def __post_init__(self) -> None:
         if self.size not in _SIZES:
@@ -32,7 +32,7 @@ class LiaConfig:
 
     def channels(self, resolution: int) -> int:
         """Channels of the feature maps of this side."""
-        wanted = self.channel_multiplier * _CHANNELS_TIMES_PIXELS // resolution
+        wanted = self.channel_multiplier * self.channels_times_pixels // resolution
         return min(self.max_channels, wanted)
 
     def as_dict(self) -> dict[str, Any]:
