@@ -61,6 +61,53 @@ def reenactment(
 
 
 @bench.command()
+def reconstruction(
+    weights: Annotated[Path, typer.Argument(help="autoencoder.safetensors of a run.")],
+    shards: Annotated[Path, typer.Argument(help="Shards with pictures, kept out of training.")],
+    targets: Annotated[int, typer.Option(help="Frames of each clip.", min=1)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Does a network autoencoder draw later frames better than its source frame shows them?
+
+    [bold]Example[/]  afgen bench reconstruction runs/lia/autoencoder.safetensors held-out
+    """
+    from afgen.autoencoder.lia.weights import load_autoencoder
+    from afgen.data.faces import FaceShards, face_clips
+    from afgen.data.shards import open_shards
+    from afgen.evaluate.reconstruction import (
+        ReconstructionConfig,
+        measure_reconstruction,
+        summary,
+    )
+
+    network, _ = load_autoencoder(weights)
+    opened = open_shards(shards)
+    clips = face_clips(opened)
+    pairs = FaceShards(opened, clips, network.config.size)
+    measured = list(measure_reconstruction(network, pairs, ReconstructionConfig(targets)))
+    named = [(clip.key, one) for clip, one in zip(clips, measured, strict=True)]
+    _show(
+        [
+            {
+                "clip": name,
+                "dB": one.drawn.psnr_db,
+                "copy dB": one.copied.psnr_db,
+                "face dB": one.drawn.face_psnr_db,
+                "copy face": one.copied.face_psnr_db,
+                "lips dB": one.drawn.lips_psnr_db,
+                "copy lips": one.copied.lips_psnr_db,
+                "SSIM": one.drawn.face_ssim,
+                "copy SSIM": one.copied.face_ssim,
+                "gradient": one.drawn.face_gradient,
+                "copy gradient": one.copied.face_gradient,
+            }
+            for name, one in [*named, ("mean", summary(measured))]
+        ],
+        as_json,
+    )
+
+
+@bench.command()
 def audio(
     sound: Annotated[Path, typer.Argument(help="A recording with one voice on its first channel.")],
     weights: Annotated[

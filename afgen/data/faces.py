@@ -99,7 +99,7 @@ def face_clips(shards: ShardSet) -> tuple[FaceClip, ...]:
     if not long_enough:
         raise UnusableClipError(
             "the shards hold no pictures of faces.",
-            hint="Prepare the corpus again, with pictures: see `afgen prepare --help`.",
+            hint="Prepare the corpus again with `--crops 256`, or another side in pixels.",
         )
     return long_enough
 

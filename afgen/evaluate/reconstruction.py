@@ -1,0 +1,135 @@
+"""Does an autoencoder say more than its source? Its pictures against the source left as it is.
+
+Each clip's first frame is made to do what later frames do, and compared with them; so is the first
+frame itself. Errors are counted over the whole picture, in the box of the face and in that of the
+lips. Shape letters: B pictures, H, W and C of a picture.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from afgen.autoencoder.lia.autoencoder import FaceNetwork
+from afgen.data.faces import FACE, LIPS, FramePair, FramePairs
+from afgen.evaluate.pictures import psnr, ssim
+from afgen.signals import Floats, Image
+
+NO_DIFFERENCE_DB = 48.0  # an error of one grey level: equal pictures count as this
+_LEAST_PX = 16  # of a box's side: what the window of SSIM needs, and more than a mouth may have
+_LEAST_LIPS_PX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructionConfig:
+    """How much of each clip is looked at."""
+
+    targets: int = 12  # frames of a clip, evenly spread behind its first
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Means over pictures. PSNR and SSIM are better when high, the gradient's error when low."""
+
+    psnr_db: float  # of the whole picture
+    face_psnr_db: float
+    lips_psnr_db: float
+    face_ssim: float
+    face_gradient: float  # mean absolute error of the slope between neighbouring pixels, 8 bit
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """One clip's figures."""
+
+    pictures: int
+    copied: Likeness  # the source frame as it is
+    drawn: Likeness
+
+
+def measure_reconstruction(
+    network: FaceNetwork, pairs: FramePairs, config: ReconstructionConfig | None = None
+) -> Iterator[Reconstruction]:
+    """Figures of each clip, in order."""
+    config = config or ReconstructionConfig()
+    for clip, frames in enumerate(pairs.frames):
+        targets = np.linspace(0, frames - 1, config.targets + 1)[1:].round().astype(int)
+        shown = [pairs.pair(clip, 0, int(target)) for target in targets]
+        yield Reconstruction(
+            len(shown),
+            mean_likeness([likeness(pair.source_HWC, pair) for pair in shown]),
+            mean_likeness(
+                [
+                    likeness(drawn_HWC, pair)
+                    for drawn_HWC, pair in zip(_drawn(network, shown), shown, strict=True)
+                ]
+            ),
+        )
+
+
+def likeness(picture_HWC: Image, pair: FramePair) -> Likeness:
+    """Of a picture to the pair's target."""
+    face, lips = (
+        (_part(picture_HWC, box_4, least), _part(pair.target_HWC, box_4, least))
+        for box_4, least in (
+            (pair.regions_R4[FACE], _LEAST_PX),
+            (pair.regions_R4[LIPS], _LEAST_LIPS_PX),
+        )
+    )
+    return Likeness(
+        psnr_db=min(psnr(picture_HWC, pair.target_HWC), NO_DIFFERENCE_DB),
+        face_psnr_db=min(psnr(*face), NO_DIFFERENCE_DB),
+        lips_psnr_db=min(psnr(*lips), NO_DIFFERENCE_DB),
+        face_ssim=ssim(*face),
+        face_gradient=gradient_error(*face),
+    )
+
+
+def gradient_error(one_HWC: Image, other_HWC: Image) -> float:
+    """Mean absolute difference of the steps from pixel to pixel, across and down, of 8 bits.
+
+    Blur and doubled edges raise it; a shade that is off by a constant does not.
+    """
+    difference_HWC = one_HWC.astype(np.float64) - other_HWC.astype(np.float64)
+    return float(np.mean([np.abs(np.diff(difference_HWC, axis=axis)).mean() for axis in (0, 1)]))
+
+
+def mean_likeness(each: Sequence[Likeness]) -> Likeness:
+    """The mean of every figure."""
+    table = np.array([dataclasses.astuple(one) for one in each])
+    return Likeness(*table.mean(axis=0).tolist())
+
+
+def summary(clips: Sequence[Reconstruction]) -> Reconstruction:
+    """All clips together, each counted once."""
+    return Reconstruction(
+        sum(clip.pictures for clip in clips),
+        mean_likeness([clip.copied for clip in clips]),
+        mean_likeness([clip.drawn for clip in clips]),
+    )
+
+
+@torch.inference_mode()
+def _drawn(network: FaceNetwork, shown: Sequence[FramePair]) -> Iterator[Image]:
+    """The clip's first frame with the motion of each target."""
+    source = network.source(_as_input([shown[0].source_HWC]))
+    motion_BD = network.motion(_as_input([pair.target_HWC for pair in shown]))
+    drawn_BCHW = network.decode(source, motion_BD).clamp(-1, 1)
+    pixels_BHWC = ((drawn_BCHW + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+    yield from pixels_BHWC.contiguous().numpy()
+
+
+def _as_input(pictures: Sequence[Image]) -> Tensor:
+    pictures_BCHW = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    return pictures_BCHW.float().contiguous() / 127.5 - 1
+
+
+def _part(picture_HWC: Image, box_4: Floats, least: int) -> Image:
+    """What lies in a box, at least so many pixels both ways."""
+    size = picture_HWC.shape[0]
+    low = np.clip(np.floor(box_4[:2] * size), 0, size - least).astype(int)
+    high = np.clip(np.ceil(box_4[2:] * size), low + least, size).astype(int)
+    return picture_HWC[low[1] : high[1], low[0] : high[0]]
