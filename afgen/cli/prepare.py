@@ -11,6 +11,7 @@ from afgen.errors import OptionError
 
 if TYPE_CHECKING:
     from afgen.data.parts import Outcome, Packed
+    from afgen.data.quality import GateConfig
     from afgen.data.sampling import SampleConfig
     from afgen.data.sources import Source
 
@@ -25,6 +26,8 @@ EXAMPLES = """
   afgen prepare talks/ -o shards --voices separated/   [dim]NAME.1.wav, NAME.2.wav of each[/]
 
   afgen prepare clips/ -o shards --crops 512           [dim]pictures, for pixel models[/]
+
+  afgen prepare clips/ -o shards --gate face_px=128 --gate yaw_deg=25
 
   afgen prepare clips/ -o shards --shard 3/16          [dim]on each of 16 machines, 0 to 15[/]
 
@@ -63,8 +66,15 @@ Tidy = Annotated[
     bool,
     typer.Option("--tidy", help="Remove the parts afterwards; with more clips, all begins anew."),
 ]
-FacePx = Annotated[float | None, typer.Option(help="Least height of a face in pixels.", min=0)]
-Yaw = Annotated[float | None, typer.Option(help="Most the head may be turned, in degrees.", min=0)]
+Gates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gate",
+        help="Another limit: face_px, yaw_deg, pitch_deg, bridged, lips, sync, sync_lag, overlap "
+        "or tonality, as in face_px=96. May be given several times.",
+        metavar="NAME=LIMIT",
+    ),
+]
 
 
 def prepare(
@@ -75,8 +85,7 @@ def prepare(
     features: Features = "auto",
     crops: Crops = None,
     landmarks: Landmarks = False,
-    least_face: FacePx = None,
-    most_yaw: Yaw = None,
+    gate: Gates = None,
     workers: Workers = 2,
     shard: Shard = None,
     merge: Merge = False,
@@ -96,7 +105,7 @@ def prepare(
     if share and merge:
         raise OptionError("--shard prepares a part, --merge packs all of them: not both at once.")
     sources = sources_in(corpus, trainable_only=trainable_only)
-    config = _config(voices, features, crops, landmarks, least_face, most_yaw)
+    config = _config(voices, features, crops, landmarks, gate or [])
     outcomes: list[Outcome] = []
     began_s = time.monotonic()
     with writing(output), stoppable(AGAIN):
@@ -112,32 +121,39 @@ def prepare(
 
 
 def _config(
-    voices: str,
-    features: str,
-    crops: int | None,
-    landmarks: bool,
-    least_face: float | None,
-    most_yaw: float | None,
+    voices: str, features: str, crops: int | None, landmarks: bool, limits: list[str]
 ) -> "SampleConfig":
     from afgen.data.families import choose
-    from afgen.data.quality import GateConfig
     from afgen.data.sampling import SampleConfig
     from afgen.data.separation import WAYS
 
     if voices not in WAYS and not Path(voices).is_dir():
         raise OptionError(f"--voices {voices} is neither a folder nor one of {', '.join(WAYS)}.")
-    usual = GateConfig()
-    gates = GateConfig(
-        face_px=usual.face_px if least_face is None else least_face,
-        yaw_deg=usual.yaw_deg if most_yaw is None else most_yaw,
-    )
     return SampleConfig(
-        gates=gates,
+        gates=_gates(limits),
         voices=voices,
         families=choose(features),
         faces_px=crops,
         landmarks=landmarks,
     )
+
+
+def _gates(limits: list[str]) -> "GateConfig":
+    """The usual limits, but for those that are given as NAME=LIMIT."""
+    from dataclasses import asdict
+
+    from afgen.data.quality import GateConfig
+
+    known = asdict(GateConfig())
+    for limit in limits:
+        name, _, value = limit.partition("=")
+        if name not in known:
+            raise OptionError(f"--gate {limit}: the gates are {', '.join(known)}.")
+        try:
+            known[name] = float(value)
+        except ValueError:
+            raise OptionError(f"--gate {limit}: {value!r} is not a number.") from None
+    return GateConfig(**known)
 
 
 def _share(shard: str | None) -> tuple[int, int] | None:

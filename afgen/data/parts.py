@@ -58,12 +58,16 @@ class Packed:
     unusable: list[dict[str, str]]  # recordings of which nothing could be made: file, code, reason
 
 
+def find_part(source: Source, out: Path, fingerprint: str) -> Outcome | None:
+    """What became of a recording that has been prepared, as it is and with these settings."""
+    part = _whole(out / PARTS / source.name, _stamp(source, fingerprint))
+    return None if part is None else _outcome(source.name, part, skipped=True)
+
+
 def make_part(source: Source, out: Path, config: SampleConfig, fingerprint: str) -> Outcome:
-    """Prepare one recording, or take the part that is there for it."""
+    """Prepare one recording."""
     folder = out / PARTS / source.name
     stamp = _stamp(source, fingerprint)
-    if (there := _whole(folder, stamp)) is not None:
-        return _outcome(source.name, there, skipped=True)
     about: dict[str, Any] = {"stamp": stamp, "error": None, "duration_s": 0.0}
     with ShardWriter(folder, about) as writer:
         try:

@@ -12,7 +12,7 @@ shards are the same to the last byte, whatever the number of processes or machin
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -23,7 +23,15 @@ import threadpoolctl
 
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.data.families import weights_of
-from afgen.data.parts import Outcome, Packed, fingerprint_of, forget_parts, make_part, pack_parts
+from afgen.data.parts import (
+    Outcome,
+    Packed,
+    find_part,
+    fingerprint_of,
+    forget_parts,
+    make_part,
+    pack_parts,
+)
 from afgen.data.sampling import SampleConfig
 from afgen.data.shards import SHARD_BYTES
 from afgen.data.sources import Source
@@ -47,19 +55,36 @@ def prepare(
     """
     fingerprint = fingerprint_of(settings_of(config))
     out.mkdir(parents=True, exist_ok=True)
-    outcomes: list[Outcome] = []
+    found = {source.name: find_part(source, out, fingerprint) for source in sources}
+    outcomes = [outcome for outcome in found.values() if outcome is not None]
+    for outcome in outcomes:
+        on_done(outcome)
+    missing = [source for source in sources if found[source.name] is None]
+    for outcome in _make_all(missing, out, config, fingerprint, workers):
+        outcomes.append(outcome)
+        on_done(outcome)
+    return sorted(outcomes, key=lambda done: done.name)
+
+
+def _make_all(
+    sources: Sequence[Source], out: Path, config: SampleConfig, fingerprint: str, workers: int
+) -> Iterator[Outcome]:
+    """The parts of these recordings, as they finish."""
+    if not sources:
+        return
     with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
+        min(workers, len(sources)),
+        get_context("spawn"),
+        initializer=_begin_worker,
+        initargs=(os.getpid(),),
     ) as pool:
         running = [pool.submit(make_part, source, out, config, fingerprint) for source in sources]
         try:
             for future in as_completed(running):
-                outcomes.append(future.result())
-                on_done(outcomes[-1])
+                yield future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return sorted(outcomes, key=lambda done: done.name)
 
 
 def pack(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from afgen.data.crops import picture_at
-from afgen.data.parts import make_part
+from afgen.data.parts import find_part, make_part
 from afgen.data.prepare import pack, prepare, share_of
 from afgen.data.report import write_report
 from afgen.data.sampling import SampleConfig
@@ -95,19 +95,25 @@ def test_pictures_are_read_one_by_one(made):
 def test_a_part_that_is_there_is_taken_as_it_is(made, corpus):
     out, *_ = made
     source = sources_in(corpus)[0]
-    assert make_part(source, out, CONFIG, "settings").skipped
+    assert find_part(source, out, "settings").skipped
     index = out / "parts" / source.name / "index.json"
-    index.write_bytes(index.read_bytes()[:200])
-    assert not make_part(source, out, CONFIG, "settings").skipped
+    whole = index.read_bytes()
+    index.write_bytes(whole[:200])
+    assert find_part(source, out, "settings") is None
+    index.write_bytes(whole)
+    next(index.parent.glob("*.tar")).write_bytes(b"cut short")
+    assert find_part(source, out, "settings") is None
+    make_part(source, out, CONFIG, "settings")
+    assert find_part(source, out, "settings").kept == 1
 
 
 def test_other_settings_or_another_file_make_a_part_anew(tmp_path):
     source = nobody(tmp_path / "wall.mp4")
     make_part(source, tmp_path, CONFIG, "settings")
-    assert make_part(source, tmp_path, CONFIG, "settings").skipped
-    assert not make_part(source, tmp_path, CONFIG, "others").skipped
+    assert find_part(source, tmp_path, "settings").skipped
+    assert find_part(source, tmp_path, "others") is None
     os.utime(source.path, ns=(0, 0))
-    assert not make_part(source, tmp_path, CONFIG, "others").skipped
+    assert find_part(source, tmp_path, "settings") is None
 
 
 def test_a_file_that_is_not_there_is_an_outcome_too(tmp_path):
@@ -159,9 +165,9 @@ def test_workers_and_machines_change_no_byte(corpus, reference, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [3])
-def test_killed_at_random_moments_it_goes_on_to_the_same_shards(corpus, reference, tmp_path, kills):
-    kill_and_resume(corpus, tmp_path, kills)
+def test_killed_at_random_moments_it_goes_on_to_the_same_shards(corpus, reference, tmp_path):
+    """Three times; `KILLS=10 pytest -k killed` for more."""
+    kill_and_resume(corpus, tmp_path, int(os.environ.get("KILLS", "3")))
     assert shards_of(tmp_path) == reference
 
 
