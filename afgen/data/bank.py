@@ -197,9 +197,10 @@ def _path(out_dir: Path, shard: int) -> Path:
 def _claim(path: Path, config: BankConfig) -> None:
     """Write down what the bank is made of, or compare with what it says."""
     wanted = json.dumps(dataclasses.asdict(config), indent=1)
-    if path.exists() and path.read_text(encoding="utf-8") != wanted:
+    if not path.exists():
+        path.write_text(wanted, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != wanted:
         raise WeightsMismatchError(
             f"{path.parent} holds conversations of another configuration",
             hint="Choose another folder, or remove that one.",
         )
-    path.write_text(wanted, encoding="utf-8")

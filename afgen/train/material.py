@@ -20,6 +20,7 @@ from afgen.data.bank import (
     composed_name,
     composed_number,
     joined,
+    load_bank,
 )
 from afgen.data.dyads import Dyads, Family, dyads_in
 from afgen.data.shards import ShardSet, open_shards
@@ -135,10 +136,9 @@ def _bank(
     say: Callable[[str], None],
 ) -> Bank:
     """Composed by the first process, read by all."""
-    if world.leads:
-        build_bank(shards_dir, folder, config, say=say)
+    bank = build_bank(shards_dir, folder, config, say=say) if world.leads else None
     world.wait()
-    return build_bank(shards_dir, folder, config)
+    return load_bank(folder, config) if bank is None else bank
 
 
 def origin_of(shards: ShardSet) -> dict[str, Any]:
