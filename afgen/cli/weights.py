@@ -102,6 +102,31 @@ def import_float_autoencoder(
     _import("float-autoencoder", {"autoencoder": (checkpoint, sha256)}, accept_licence, as_json)
 
 
+@bring.command("trained")
+def import_trained(
+    autoencoder: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="autoencoder.safetensors of a run.")
+    ] = None,
+    generator: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="generator.safetensors of a run.")
+    ] = None,
+    wav2vec2: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of facebook/wav2vec2-base-960h.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import models that `afgen train` made; `--preset trained` renders with them.
+
+    [bold]Example[/]  afgen weights import trained --autoencoder runs/lia/autoencoder.safetensors
+    """
+    sources = {
+        "autoencoder": (autoencoder, None),
+        "generator": (generator, None),
+        "wav2vec2": (None if wav2vec2 is None else str(wav2vec2), None),
+    }
+    _import("trained", sources, True, as_json)
+
+
 @weights.command("list")
 def list_sets(as_json: Json = False) -> None:
     """List what has been imported.

@@ -85,6 +85,16 @@ PRESETS = {
         tells_apart=False,
         embedded=False,
     ),
+    "trained": Preset(
+        name="trained",
+        summary="the paper's models, trained by you",
+        runs_on="a CUDA GPU, or a CPU where they are small",
+        family=AvatarForcing(weights="trained", licence="that of the data they were trained on"),
+        wants_cuda=True,
+        audio_modes=("streaming", "whole"),
+        tells_apart=False,
+        embedded=False,
+    ),
 }
 
 

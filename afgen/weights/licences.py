@@ -33,6 +33,14 @@ FLOAT = Licence(
         "file format is for your own use. The terms that came with your file decide."
     ),
 )
+TRAINED = Licence(
+    name="that of the data",
+    url="",
+    notice=(
+        "Weights that somebody trained with afgen. Which data they are from is in each file's "
+        "provenance; the terms of that data decide what may be done with them."
+    ),
+)
 LIA = Licence(
     name="MIT (code); weights: not stated",
     url="https://github.com/wyhsirius/LIA/blob/main/LICENSE",

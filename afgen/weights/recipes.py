@@ -10,6 +10,7 @@ from torch import Tensor
 
 from afgen.autoencoder.lia.released import AVATAR_FORCING as AUTOENCODER
 from afgen.autoencoder.lia.released import from_released as autoencoder_from_released
+from afgen.checkpoint import load_checkpoint
 from afgen.conditions.wav2vec2.hugging_face import convert_wav2vec2
 from afgen.errors import OptionError, WeightsMismatchError
 from afgen.generator.released import PREFIXES as GENERATOR
@@ -99,6 +100,24 @@ def _generator(path: Path, options: ImportOptions) -> Converted:
     )
 
 
+def _trained(part: str) -> Convert:
+    """A checkpoint of ours, as a run exports it."""
+
+    def convert(path: Path, options: ImportOptions) -> Converted:
+        checkpoint = load_checkpoint(path)
+        if part not in checkpoint.config:
+            raise WeightsMismatchError(
+                f"{path.name} holds {', '.join(checkpoint.config)}, and no {part}.",
+                hint="Give the file that `afgen train` wrote.",
+            )
+        require_finite(checkpoint.tensors, where=path.name)
+        told = checkpoint.provenance
+        origin = f"{part}: recipe {told.get('recipe')}, {told.get('steps')} steps"
+        return Converted(tensors=checkpoint.tensors, config=checkpoint.config, remarks=(origin,))
+
+    return convert
+
+
 def _wav2vec2(path: Path, options: ImportOptions) -> Converted:
     config, tensors = convert_wav2vec2(path, _read_finite)
     return Converted(tensors=tensors, config={"wav2vec2": dataclasses.asdict(config)})
@@ -143,5 +162,14 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "lia": Recipe("lia-vox", licences.LIA, {"autoencoder": _autoencoder("", "gen", None)}),
     "float-autoencoder": Recipe(
         "float", licences.FLOAT, {"autoencoder": _autoencoder(AUTOENCODER, None, NOISE_AT_0)}
+    ),
+    "trained": Recipe(
+        "trained",
+        licences.TRAINED,
+        {
+            "autoencoder": _trained("autoencoder"),
+            "generator": _trained("generator"),
+            "wav2vec2": _wav2vec2,
+        },
     ),
 }

@@ -26,6 +26,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {  # what a complete set holds
     "avatar-forcing": ("autoencoder", "generator", "wav2vec2"),
     "lia-vox": ("autoencoder",),
     "float": ("autoencoder",),
+    "trained": ("autoencoder", "generator", "wav2vec2"),
 }
 HOW_TO_IMPORT: Final[Mapping[str, str]] = {
     "avatar-forcing": (
@@ -40,6 +41,11 @@ HOW_TO_IMPORT: Final[Mapping[str, str]] = {
     "float": (
         "Download float.pth from the authors of FLOAT, then run `afgen weights import "
         "float-autoencoder float.pth`."
+    ),
+    "trained": (
+        "Train both with `afgen train autoencoder` and `afgen train generator --recipe "
+        "avatar-forcing`, then run `afgen weights import trained --autoencoder "
+        "autoencoder.safetensors --generator generator.safetensors --wav2vec2 wav2vec2-base-960h`."
     ),
 }
 
