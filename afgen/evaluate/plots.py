@@ -80,7 +80,7 @@ def _panel(axis: Axes, rows: Sequence[Row], column: Column, index: int) -> None:
         axis.text(0.5, 0.5, "nothing to count", transform=axis.transAxes, ha="center", fontsize=8)
         axis.set_xticks([])
     elif column.better == DOWN:
-        axis.set_xlim(left=0)
+        axis.set_xlim(left=-0.02 * axis.get_xlim()[1])
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
 
