@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
 from afgen.autoencoder.mesh.topology import EYES, LOWER_LIP_INNER, UPPER_LIP_INNER
+from afgen.clock import BLOCK_FRAMES
 from afgen.conditions.logmel import LogMelConfig
 from afgen.conditions.wav2vec2.config import Wav2Vec2Config
 from afgen.data.bank import BankConfig, Windows
 from afgen.data.dyads import Family
 from afgen.data.shards import open_shards
 from afgen.data.variation import VariationConfig, vary
-from afgen.generator.config import MASKS, GeneratorConfig, full, portrait
+from afgen.generator.config import FRAME_CAUSAL, MASKS, GeneratorConfig, full, portrait
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.loss import DROPOUT, diffusion_forcing_loss
 from afgen.generator.model import MotionGenerator
@@ -103,6 +104,15 @@ def _portrait() -> GeneratorConfig:
     return dataclasses.replace(portrait(width=160, depth=6, heads=5), condition_width=160)
 
 
+def _full() -> GeneratorConfig:
+    """The paper's sizes and masks, but for what cannot be streamed.
+
+    Released, the dual motion encoder sees all of a training window, its future too, and the first
+    window is one of 50 frames. Here it sees as far as the self-attention does, from 10 frames on.
+    """
+    return dataclasses.replace(full(), dual_sees=FRAME_CAUSAL, first_frames=BLOCK_FRAMES)
+
+
 @dataclass(frozen=True, slots=True)
 class GeneratorRecipe:
     """Everything a training run depends on besides the shards."""
@@ -134,7 +144,7 @@ RECIPES: Final = (
         "generator",
         "the paper's size on latents and wav2vec2 rows, on GPUs",
         GeneratorRecipe(
-            model=full(),
+            model=_full(),
             data=DataConfig(family="lia", real_share=1.0),
             forcing=PAPER_FORCING,
             learning=LearningConfig(
