@@ -40,7 +40,6 @@ class Part:
 
     step: int
     index: int = 0
-    count: int = 1
 
     def rng(self, seed: int) -> np.random.Generator:
         """What everything random in this part's loss is drawn from, the choice of data included."""
@@ -232,14 +231,15 @@ def _move(seat: Seat, step: int, config: LoopConfig, world: World) -> Metrics:
         group["lr"] = rate
     seat.optimiser.zero_grad(set_to_none=True)
     metrics = _descended(seat, step, config, world)
-    if not math.isfinite(metrics["loss"]):
-        raise TrainingDivergedError(
-            f"the loss of the {seat.player.name} at step {step} is {metrics['loss']}"
-        )
-    norm = nn.utils.clip_grad_norm_(seat.parameters, learning.clip_norm)
+    norm = float(nn.utils.clip_grad_norm_(seat.parameters, learning.clip_norm))
+    for what, value in (("loss", metrics["loss"]), ("gradient", norm)):
+        if not math.isfinite(value):
+            raise TrainingDivergedError(
+                f"the {what} of the {seat.player.name} at step {step} is {value}"
+            )
     seat.optimiser.step()
     _follow(seat, step, learning.ema_decay)
-    return {"loss": metrics.pop("loss"), "rate": rate, "gradient": float(norm)} | metrics
+    return {"loss": metrics.pop("loss"), "rate": rate, "gradient": norm} | metrics
 
 
 def _descended(seat: Seat, step: int, config: LoopConfig, world: World) -> Metrics:
@@ -251,7 +251,7 @@ def _descended(seat: Seat, step: int, config: LoopConfig, world: World) -> Metri
         with torch.autocast(
             world.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
         ):
-            loss, metrics = seat.player.loss(seat.player.model, Part(step, index, count))
+            loss, metrics = seat.player.loss(seat.player.model, Part(step, index))
         (loss / count).backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": loss.item(), **metrics}.items():
             total[name] = total.get(name, 0.0) + value / count

@@ -192,13 +192,23 @@ def test_bfloat16_computes_coarsely_and_learns_all_the_same(tmp_path: Path) -> N
     assert coarse[-1]["loss"] < 0.1 * coarse[0]["loss"]
 
 
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_no_number_stops_the_run_before_it_spoils_the_weights(
+    tmp_path: Path, what: str
+) -> None:
+    toy = task()
+
     def broken(model: nn.Module, part: Part) -> tuple[Tensor, Metrics]:
         loss, metrics = loss_of_part(model, part)
-        return loss * (float("nan") if part.step == 3 else 1.0), metrics
+        if part.step != 3:
+            return loss, metrics
+        spoiled = loss * float("nan") if what == "loss" else loss + (loss - loss).sqrt()
+        return spoiled, metrics
 
-    with pytest.raises(TrainingDivergedError, match="line at step 3"):
-        train(task(loss=broken), CONFIG, tmp_path)
+    player = dataclasses.replace(toy.players[0], loss=broken)
+    with pytest.raises(TrainingDivergedError, match=f"{what} of the line at step 3"):
+        train(Task([player]), CONFIG, tmp_path)
+    assert all(one.isfinite().all() for one in player.model.parameters())
 
 
 def test_the_rate_warms_up_and_falls_to_its_end() -> None:
