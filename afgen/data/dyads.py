@@ -11,9 +11,11 @@ Shape letters: B rows, W frames of a window, D motion, A audio features, S sampl
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from afgen.clock import FRAME_RATE_HZ, SAMPLES_PER_FRAME
 from afgen.conditions.logmel import LogMelFeatures
@@ -58,7 +60,7 @@ class Dyads:
 
         Of the mesh, half of them are mirrored. Raises FileMissingError where none is long enough.
         """
-        length_N = np.array([self.frames(entry) for entry in self.entries])
+        length_N = self._length_N
         usable_N = np.maximum(length_N - frames + 1, 0)
         if not usable_N.any():
             raise FileMissingError(
@@ -76,6 +78,10 @@ class Dyads:
         return joined(
             [self._row(*row, frames) for row in zip(cuts, reference_B.tolist(), strict=True)]
         )
+
+    @cached_property
+    def _length_N(self) -> NDArray[np.int64]:
+        return np.array([self.frames(entry) for entry in self.entries], np.int64)
 
     def frames(self, entry: Entry) -> int:
         """Frames of a recording."""
