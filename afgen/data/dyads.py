@@ -60,7 +60,7 @@ class Dyads:
 
         Of the mesh, half of them are mirrored. Raises FileMissingError where none is long enough.
         """
-        length_N = self._length_N
+        length_N = self._lengths
         usable_N = np.maximum(length_N - frames + 1, 0)
         if not usable_N.any():
             raise FileMissingError(
@@ -80,7 +80,7 @@ class Dyads:
         )
 
     @cached_property
-    def _length_N(self) -> NDArray[np.int64]:
+    def _lengths(self) -> NDArray[np.int64]:
         return np.array([self.frames(entry) for entry in self.entries], np.int64)
 
     def frames(self, entry: Entry) -> int:
