@@ -75,7 +75,7 @@ class LoopConfig:
     seed: int = 1
     log_every: int = 20
     evaluate_every: int = 1000
-    sample_every: int = 0
+    sample_every: int = 1000
     checkpoint_every: int = 500
     keep: int = 3  # of the last checkpoints
     watch: str = "loss"  # the evaluated figure that decides what is best; lower is better
