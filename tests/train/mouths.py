@@ -1,4 +1,4 @@
-"""Made pictures of a face that opens its mouth, and the smallest networks to learn them with."""
+"""Made pictures of a face that moves and speaks, and the smallest networks to learn them with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ REGIONS_R4 = np.array(
 )
 
 
-def face(open_: float, skin: tuple[int, int, int] = (200, 150, 130), size: int = SIZE) -> Image:
-    """A disc with two eyes and a mouth, `open_` in 0..1."""
-    y, x = np.mgrid[:size, :size] / size
-    picture = np.full((size, size, 3), 40, np.uint8)
+def face(open_: float, skin: tuple[int, int, int] = (200, 150, 130), aside: float = 0.0) -> Image:
+    """A disc with two eyes and a mouth, `open_` in 0..1, `aside` in shares of the picture."""
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE
+    x = x - aside
+    picture = np.full((SIZE, SIZE, 3), 40, np.uint8)
     picture[((x - 0.5) / 0.3) ** 2 + ((y - 0.5) / 0.4) ** 2 < 1] = skin
     for eye in (0.37, 0.63):
         picture[((x - eye) / 0.05) ** 2 + ((y - 0.35) / 0.04) ** 2 < 1] = (30, 30, 60)
@@ -33,10 +34,11 @@ def face(open_: float, skin: tuple[int, int, int] = (200, 150, 130), size: int =
 
 @dataclass(frozen=True, slots=True)
 class Mouths:
-    """Clips of different skins; the mouth opens and closes."""
+    """Clips of different skins; the mouth opens and closes while the head sways by `sway`."""
 
     clips: int = 3
     length: int = 8
+    sway: float = 0.0
 
     @property
     def frames(self) -> Sequence[int]:
@@ -44,16 +46,17 @@ class Mouths:
 
     def pair(self, clip: int, source: int, target: int) -> FramePair:
         skin = (210 - 30 * clip, 160 - 20 * clip, 130 - 20 * clip)
+        angles = [2 * np.pi * frame / self.length for frame in (source, target)]
         pictures = [
-            face(0.5 - 0.5 * float(np.cos(2 * np.pi * frame / self.length)), skin)
-            for frame in (source, target)
+            face(0.5 - 0.5 * float(np.cos(angle)), skin, self.sway * float(np.sin(angle)))
+            for angle in angles
         ]
         return FramePair(pictures[0], pictures[1], REGIONS_R4)
 
 
 def tiny_recipe(steps: int = 40, begins: int = 1000) -> AutoencoderRecipe:
     learning = LearningConfig(
-        learning_rate=3e-3, warmup_steps=5, betas=(0.5, 0.99), clip_norm=10.0, ema_decay=0.9
+        learning_rate=4e-3, warmup_steps=5, betas=(0.5, 0.99), clip_norm=10.0, ema_decay=0.9
     )
     return AutoencoderRecipe(
         model=LiaConfig(size=SIZE, latent_dim=8, directions=3, max_channels=8),
