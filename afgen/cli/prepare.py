@@ -48,6 +48,9 @@ Voices = Annotated[
         "or the folder of a separator's output."
     ),
 ]
+People = Annotated[
+    int, typer.Option(help="Faces looked for: 1 where everybody is alone.", min=1, max=2)
+]
 Features = Annotated[
     str,
     typer.Option(help="mesh, lia, wav2vec2, joined by commas; auto: all that have weights."),
@@ -82,6 +85,7 @@ def prepare(
     output: Output,
     trainable_only: Trainable = False,
     voices: Voices = "auto",
+    people: People = 2,
     features: Features = "auto",
     crops: Crops = None,
     landmarks: Landmarks = False,
@@ -105,7 +109,7 @@ def prepare(
     if share and merge:
         raise OptionError("--shard prepares a part, --merge packs all of them: not both at once.")
     sources = sources_in(corpus, trainable_only=trainable_only)
-    config = _config(voices, features, crops, landmarks, gate or [])
+    config = _config(voices, people, features, crops, landmarks, gate or [])
     outcomes: list[Outcome] = []
     began_s = time.monotonic()
     with writing(output), stoppable(AGAIN):
@@ -121,7 +125,12 @@ def prepare(
 
 
 def _config(
-    voices: str, features: str, crops: int | None, landmarks: bool, limits: list[str]
+    voices: str,
+    people: int,
+    features: str,
+    crops: int | None,
+    landmarks: bool,
+    limits: list[str],
 ) -> "SampleConfig":
     from afgen.data.families import choose
     from afgen.data.sampling import SampleConfig
@@ -131,6 +140,7 @@ def _config(
         raise OptionError(f"--voices {voices} is neither a folder nor one of {', '.join(WAYS)}.")
     return SampleConfig(
         gates=_gates(limits),
+        people=people,
         voices=voices,
         families=choose(features),
         faces_px=crops,

@@ -81,6 +81,17 @@ def make_part(source: Source, out: Path, config: SampleConfig, fingerprint: str)
     return _outcome(source.name, open_shards(folder))
 
 
+def record_death(source: Source, out: Path, fingerprint: str) -> Outcome:
+    """The part of a recording at which a process of its own died: a crash, or too little memory."""
+    file = source.file or source.path.name
+    reason = f"{file}: the process that read it died."
+    error = {"file": file, "code": "process_died", "reason": reason}
+    about = {"stamp": _stamp(source, fingerprint), "error": error, "duration_s": 0.0}
+    with ShardWriter(out / PARTS / source.name, about):
+        pass
+    return Outcome(source.name, 0, 0, reason)
+
+
 def _stamp(source: Source, fingerprint: str) -> dict[str, Any]:
     """What a part has to be made of to be taken as it is."""
     facts = {"file": source.file, **source.facts, "voices": [path.name for path in source.voices]}

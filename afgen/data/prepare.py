@@ -14,7 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -31,10 +33,14 @@ from afgen.data.parts import (
     forget_parts,
     make_part,
     pack_parts,
+    record_death,
 )
 from afgen.data.sampling import SampleConfig
 from afgen.data.shards import SHARD_BYTES
 from afgen.data.sources import Source
+
+Make = Callable[..., Outcome]  # as `make_part`
+Work = Callable[[Source], Outcome]
 
 RECIPE: Final = 1  # counts changes of this code that change what is made of a recording
 _WATCH_S: Final = 0.5
@@ -47,8 +53,12 @@ def prepare(
     *,
     workers: int = 2,
     on_done: Callable[[Outcome], None] = lambda done: None,
+    make: Make = make_part,
 ) -> list[Outcome]:
     """Make the parts of all recordings; calls `on_done` after each, as they finish.
+
+    `make` is run in other processes. A recording that kills its process every time it is tried is
+    recorded as unusable.
 
     Raises OutputError if `out` cannot be written, WeightsError where a family lacks its weights.
     Recordings that cannot be used raise nothing: the reason is kept in their part.
@@ -60,25 +70,44 @@ def prepare(
     for outcome in outcomes:
         on_done(outcome)
     missing = [source for source in sources if found[source.name] is None]
-    for outcome in _make_all(missing, out, config, fingerprint, workers):
+    work = partial(make, out=out, config=config, fingerprint=fingerprint)
+    died = partial(record_death, out=out, fingerprint=fingerprint)
+    for outcome in _make_all(missing, work, died, workers):
         outcomes.append(outcome)
         on_done(outcome)
     return sorted(outcomes, key=lambda done: done.name)
 
 
-def _make_all(
-    sources: Sequence[Source], out: Path, config: SampleConfig, fingerprint: str, workers: int
-) -> Iterator[Outcome]:
-    """The parts of these recordings, as they finish."""
-    if not sources:
-        return
+def _make_all(sources: Sequence[Source], work: Work, died: Work, workers: int) -> Iterator[Outcome]:
+    """Outcomes as they come. Whoever may have killed a process is tried again with one alone."""
+    waiting = {source.name: source for source in sources}
+    while waiting:
+        try:
+            for outcome in _in_processes(list(waiting.values()), work, workers):
+                del waiting[outcome.name]
+                yield outcome
+        except BrokenProcessPool:
+            for suspect in list(waiting.values())[:workers]:  # they are begun in this order
+                del waiting[suspect.name]
+                yield _alone(suspect, work, died)
+
+
+def _alone(source: Source, work: Work, died: Work) -> Outcome:
+    try:
+        return next(_in_processes([source], work, 1))
+    except BrokenProcessPool:
+        return died(source)
+
+
+def _in_processes(sources: Sequence[Source], work: Work, workers: int) -> Iterator[Outcome]:
+    """Outcomes of parallel processes. Raises BrokenProcessPool when one of them dies."""
     with ProcessPoolExecutor(
         min(workers, len(sources)),
         get_context("spawn"),
         initializer=_begin_worker,
         initargs=(os.getpid(),),
     ) as pool:
-        running = [pool.submit(make_part, source, out, config, fingerprint) for source in sources]
+        running = [pool.submit(work, source) for source in sources]
         try:
             for future in as_completed(running):
                 yield future.result()

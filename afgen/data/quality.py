@@ -22,6 +22,7 @@ SYNC_LAGS: Final = range(-10, 11)  # frames; positive: the mouth is late
 _BETTER: Final = 0.2  # of correlation: chance alone gives less in a few seconds
 _LEAST_SPEECH_FRAMES: Final = 25  # less says nothing of sync or overlap
 _LEAST_SYNC_FRAMES: Final = 38  # of speech; over less, chance correlates as well as lips do
+_LEAST_LAG_FRAMES: Final = 75  # of speech: one sentence often agrees with itself at another lag
 _TONE_WINDOW: Final = 1024  # samples, 64 ms: partials of a voice glide through its bins
 _TONE_HOP: Final = 320
 _TONE_HZ: Final = (400.0, 5000.0)
@@ -132,6 +133,8 @@ def sync_measures(
     courses = {lag: _correlation(mouth_T, level_T, lag) for lag in SYNC_LAGS}
     best = max(courses, key=lambda lag: courses[lag])
     near = max(value for lag, value in courses.items() if abs(lag) <= 2)
+    if int(speech_T.sum()) < _LEAST_LAG_FRAMES:
+        return lips | {"sync": near}
     apart = courses[best] > max(near + _BETTER, 0.3)
     return lips | {"sync": near, "sync_lag": float(abs(best)) if apart else 0.0}
 

@@ -65,6 +65,7 @@ class SampleConfig:
     scenes: SceneConfig = field(default_factory=SceneConfig)
     stretches: StretchConfig = field(default_factory=StretchConfig)
     gates: GateConfig = field(default_factory=GateConfig)
+    people: int = 2  # looked for in every scene; 1 is a little faster
     voices: str = "auto"
     families: tuple[str, ...] = (EMBEDDED,)
     faces_px: int | None = None  # side of the pictures that are kept; None keeps none
@@ -119,7 +120,7 @@ def samples_of(
     for span in find_scenes(info, config.scenes):
         if span.frames < config.stretches.shortest_frames:
             continue
-        people = watch(info, span)
+        people = watch(info, span, config.people)
         if not people:
             continue
         scene = _Scene(source, info, span, voices.parties(people, span), file)

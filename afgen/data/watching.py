@@ -13,6 +13,7 @@ from afgen.data.scenes import Span, split_evenly
 from afgen.media.decode import decode_video
 from afgen.media.probe import MediaInfo
 from afgen.signals import FaceView, Flags, Floats
+from afgen.tracks.follow import FollowConfig
 from afgen.tracks.landmarks import LANDMARKS
 from afgen.tracks.observe import ObserveConfig, PersonTrack, observe
 from afgen.tracks.speech import segments
@@ -37,8 +38,10 @@ class Stretch:
     idents: tuple[int, ...]
 
 
-def watch(info: MediaInfo, scene: Span) -> tuple[PersonTrack, ...]:
-    """Everybody in a scene. `motion_TD` holds their landmarks in pixels of the recording.
+def watch(info: MediaInfo, scene: Span, people: int) -> tuple[PersonTrack, ...]:
+    """Everybody in a scene; while fewer than `people` are in view, more are looked for.
+
+    Their `motion_TD` holds their landmarks in pixels of the recording.
 
     Raises MediaError where the recording cannot be decoded.
     """
@@ -55,7 +58,7 @@ def watch(info: MediaInfo, scene: Span) -> tuple[PersonTrack, ...]:
     def keep(view: FaceView, state: None) -> tuple[Floats, None]:
         return (view.landmarks_N3 * larger_3).reshape(-1), None
 
-    return observe(pictures, keep, ObserveConfig()).people
+    return observe(pictures, keep, ObserveConfig(FollowConfig(people=people))).people
 
 
 def landmarks_of(person: PersonTrack, span: Span) -> tuple[Floats, Flags]:

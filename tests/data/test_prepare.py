@@ -171,6 +171,27 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_shards(corpus, referenc
     assert shards_of(tmp_path) == reference
 
 
+def make_or_die(source, out, config, fingerprint):
+    """In place of `make_part`: one recording crashes whatever reads it."""
+    if source.name == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return make_part(source, out, config, fingerprint)
+
+
+@pytest.mark.slow
+def test_a_recording_that_kills_its_process_is_left_out_and_the_others_are_made(tmp_path):
+    names = ("before", "crash", "then")
+    for name in names:
+        (tmp_path / f"{name}.mp4").write_text("not a recording")
+    sources = sources_in(tmp_path)
+    outcomes = prepare(sources, tmp_path, CONFIG, workers=2, make=make_or_die)
+    assert [one.name for one in outcomes] == list(names)
+    packed = pack(sources, tmp_path, CONFIG)
+    codes = {one["file"]: one["code"] for one in packed.unusable}
+    assert codes["crash.mp4"] == "process_died"
+    assert codes["then.mp4"] != "process_died"
+
+
 def kill_and_resume(corpus, out, kills, seed=0):
     """Start the command, kill it `kills` times after a while, and let it finish then."""
     command = [

@@ -39,20 +39,20 @@ def test_size_and_pose_of_a_face():
     assert 120 < measures["face_px"] < 250
 
 
-def speaking(lag, frames=100):
+def speaking(lag, frames=150):
     """A voice, and a mouth that follows its level `lag` frames later."""
-    audio_S = to_samples(made_voice(frames, [(10, 40), (55, 90)]))
+    audio_S = to_samples(made_voice(frames, [(10, 50), (65, 110)]))
     level_T = np.sqrt((audio_S.reshape(frames, -1) / 32768.0) ** 2).mean(axis=1)
     mouth_T = np.roll(level_T, lag).astype(np.float32)
     speech_T = np.zeros(frames, np.bool_)
-    speech_T[10:40] = speech_T[55:90] = True
+    speech_T[10:50] = speech_T[65:110] = True
     return mouth_T, audio_S, speech_T
 
 
 @pytest.mark.parametrize("lag", [-8, -2, 0, 1, 7])
 def test_a_late_mouth_is_found(lag):
     mouth_T, audio_S, speech_T = speaking(lag)
-    measures = sync_measures(mouth_T, np.full(100, -3.8, np.float32), audio_S, speech_T)
+    measures = sync_measures(mouth_T, np.full(150, -3.8, np.float32), audio_S, speech_T)
     assert measures["lips"] == pytest.approx(-3.8)
     if abs(lag) <= 2:
         assert measures["sync"] > 0.7
@@ -64,7 +64,7 @@ def test_a_late_mouth_is_found(lag):
 
 def test_lips_at_rest_under_a_voice_are_found():
     mouth_T, audio_S, speech_T = speaking(0)
-    measures = sync_measures(mouth_T * 0, np.full(100, -5.7, np.float32), audio_S, speech_T)
+    measures = sync_measures(mouth_T * 0, np.full(150, -5.7, np.float32), audio_S, speech_T)
     assert set(rejections(measures, GATES)) == {"lips"}
 
 
