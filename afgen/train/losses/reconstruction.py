@@ -31,17 +31,22 @@ class ReconstructionWeights:
 def reconstruction_terms(
     drawn_BCHW: Tensor, target_BCHW: Tensor, regions_BR4: Tensor, features: Features
 ) -> dict[str, Tensor]:
-    """Every term but the adversarial one, unweighted, by its name in the weights."""
-    with torch.no_grad():
-        wanted = features(target_BCHW)
-        mask_B1HW = masks_of(regions_BR4[:, [EYE_PAIR, LIPS]], target_BCHW.shape[-1])
-    found = features(drawn_BCHW)
-    return {
-        "absolute": (drawn_BCHW - target_BCHW).abs().mean(),
-        "perceptual": feature_distance(found, wanted),
-        "regions": feature_distance(found, wanted, mask_B1HW),
-        "gram": gram_distance(found, wanted, mask_B1HW),
-    }
+    """Every term but the adversarial one, unweighted, by its name in the weights.
+
+    Always in float32: differences of nearly equal features have no digits left in half of them.
+    """
+    drawn_BCHW = drawn_BCHW.float()
+    with torch.autocast(drawn_BCHW.device.type, enabled=False):
+        with torch.no_grad():
+            wanted = features(target_BCHW)
+            mask_B1HW = masks_of(regions_BR4[:, [EYE_PAIR, LIPS]], target_BCHW.shape[-1])
+        found = features(drawn_BCHW)
+        return {
+            "absolute": (drawn_BCHW - target_BCHW).abs().mean(),
+            "perceptual": feature_distance(found, wanted),
+            "regions": feature_distance(found, wanted, mask_B1HW),
+            "gram": gram_distance(found, wanted, mask_B1HW),
+        }
 
 
 def weighted_sum(terms: dict[str, Tensor], weights: ReconstructionWeights) -> Tensor:
