@@ -100,6 +100,7 @@ def prepare(
 
     Goes on where it was stopped. Look at report.html in the output before you train.
     """
+    from afgen.data.parts import forget_parts
     from afgen.data.prepare import pack, share_of
     from afgen.data.report import write_report
     from afgen.data.sources import sources_in
@@ -119,8 +120,10 @@ def prepare(
         took_s = time.monotonic() - began_s
         packed = None
         if share is None:
-            packed = pack(sources, output, config, keep_parts=not tidy)
+            packed = pack(sources, output, config)
             write_report(packed, config.gates, output)
+            if tidy:
+                forget_parts(output)
     _tell(outcomes, packed, took_s, output, as_json)
 
 

@@ -10,15 +10,16 @@ Shape letters: B bytes.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from afgen.data.crops import THUMBNAIL
 from afgen.data.families import load_extras
-from afgen.data.sampling import REJECTED, SampleConfig, samples_of
-from afgen.data.shards import SHARD_BYTES, Sample, ShardSet, ShardWriter, open_shards
+from afgen.data.sampling import REJECTED, SIDES, SampleConfig, samples_of
+from afgen.data.shards import SHARD_BYTES, ShardSet, ShardWriter, open_shards
 from afgen.data.sources import Source
 from afgen.errors import FileMissingError, InputError, ShardsDamagedError
 from afgen.media.files import atomic_path, sha256_of
@@ -42,11 +43,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sample as the report shows it: its metadata and its thumbnails by side."""
+    """A sample as the report shows it.
+
+    Thumbnails (JPEG, by side) are read when they are asked for: a large corpus has millions.
+    """
 
     key: str
-    metadata: dict[str, Any]
-    thumbnails: dict[str, bytes]
+    metadata: Mapping[str, Any]
+    thumbnails: Callable[[], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,9 @@ def pack_parts(
 ) -> Packed:
     """All parts as one set of shards in `out`, with `rejected.json` beside it.
 
-    A recording that failed halfway gives nothing. Raises FileMissingError that names the recordings
-    whose parts are missing.
+    A recording that failed halfway gives nothing. What is found reads its thumbnails from the
+    parts, so these go last. Raises FileMissingError that names the recordings whose parts are
+    missing.
     """
     names = sorted(names)
     parts = out / PARTS
@@ -146,33 +151,30 @@ def pack_parts(
     packed = Packed([], [], [])
     with ShardWriter(out, about, shard_bytes=shard_bytes) as writer:
         for name in names:
-            _pack_part(open_shards(parts / name), writer, packed)
+            _pack_part(parts / name, writer, packed)
         with atomic_path(out / REJECTED_FILE) as temporary:
             temporary.write_text(_rejected(packed), encoding="utf-8")
     return packed
 
 
-def _pack_part(part: ShardSet, writer: ShardWriter, packed: Packed) -> None:
+def _pack_part(folder: Path, writer: ShardWriter, packed: Packed) -> None:
+    part = open_shards(folder)
     if part.about["error"] is not None:
         packed.unusable.append(dict(part.about["error"]))
         return
     for entry in part.entries:
-        sample = part.read(entry.key)
+        found = Finding(entry.key, entry.metadata, partial(_thumbnails, folder, entry.key))
         if REJECTED in entry.metadata:
-            packed.rejected.append(_finding(sample))
+            packed.rejected.append(found)
         else:
-            packed.kept.append(_finding(sample))
-            writer.add(sample)
+            packed.kept.append(found)
+            writer.add(part.read(entry.key))
 
 
-def _finding(sample: Sample) -> Finding:
-    end = f"_{THUMBNAIL}"
-    thumbnails = {
-        name.removesuffix(end): array.tobytes()
-        for name, array in sample.arrays.items()
-        if name.endswith(end)
-    }
-    return Finding(sample.key, dict(sample.metadata), thumbnails)
+def _thumbnails(folder: Path, key: str) -> dict[str, bytes]:
+    fields = {f"{side}_{THUMBNAIL}": side for side in SIDES}
+    arrays = open_shards(folder).read(key, fields).arrays
+    return {fields[name]: array.tobytes() for name, array in arrays.items()}
 
 
 def _rejected(packed: Packed) -> str:

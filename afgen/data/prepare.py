@@ -30,7 +30,6 @@ from afgen.data.parts import (
     Packed,
     find_part,
     fingerprint_of,
-    forget_parts,
     make_part,
     pack_parts,
     record_death,
@@ -122,14 +121,10 @@ def pack(
     config: SampleConfig,
     *,
     shard_bytes: int = SHARD_BYTES,
-    keep_parts: bool = True,
 ) -> Packed:
     """Parts of all recordings -> shards. Raises FileMissingError where a part is missing."""
     about = settings_of(config)
-    packed = pack_parts((source.name for source in sources), out, about, shard_bytes=shard_bytes)
-    if not keep_parts:
-        forget_parts(out)
-    return packed
+    return pack_parts((source.name for source in sources), out, about, shard_bytes=shard_bytes)
 
 
 def share_of(sources: Sequence[Source], index: int, count: int) -> list[Source]:

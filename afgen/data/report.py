@@ -181,7 +181,7 @@ def _figure(one: Finding) -> str:
     images = "".join(
         f'<img alt="{side}" title="{side}" src="data:image/jpeg;base64,'
         f'{base64.b64encode(data).decode()}">'
-        for side, data in one.thumbnails.items()
+        for side, data in one.thumbnails().items()
     )
     reasons = "; ".join(one.metadata.get(REJECTED, {}).values())
     length_s = one.metadata["frames"] / FRAME_RATE_HZ
@@ -256,7 +256,7 @@ def _left_out(packed: Packed, gates: Sequence[Gate]) -> list[tuple[str, list[Fin
 
 
 def _faces(found: Sequence[Finding]) -> list[bytes]:
-    return [data for one in spread(found, 56) for data in one.thumbnails.values()]
+    return [data for one in spread(found, 56) for data in one.thumbnails().values()]
 
 
 def _chart(draw: ImageDraw.ImageDraw, left: int, top: int, gate: Gate, found: Histogram) -> None:

@@ -23,7 +23,7 @@ def finding(number, *, rejected=None, two=False):
     }
     if rejected:
         metadata["rejected"] = rejected
-    return Finding(f"clip-{number}", metadata, dict.fromkeys(roles, face))
+    return Finding(f"clip-{number}", metadata, lambda: dict.fromkeys(roles, face))
 
 
 @pytest.fixture
