@@ -147,6 +147,8 @@ def _bars(found: Histogram, gate: Gate) -> str:
     for index, (good, bad) in enumerate(zip(found.kept, found.rejected, strict=True)):
         base = 50.0
         for count, colour in ((good, _GOOD), (bad, _BAD)):
+            if not count:
+                continue
             height = 48 * count / tallest
             base -= height
             bars.append(
