@@ -35,6 +35,7 @@ from afgen.data.parts import (
     record_death,
 )
 from afgen.data.sampling import SampleConfig
+from afgen.data.separation import WAYS
 from afgen.data.shards import SHARD_BYTES
 from afgen.data.sources import Source
 
@@ -62,7 +63,7 @@ def prepare(
     Raises OutputError if `out` cannot be written, WeightsError where a family lacks its weights.
     Recordings that cannot be used raise nothing: the reason is kept in their part.
     """
-    fingerprint = fingerprint_of(settings_of(config))
+    fingerprint = fingerprint_of(settings_of(config) | {"voices": config.voices})
     out.mkdir(parents=True, exist_ok=True)
     found = {source.name: find_part(source, out, fingerprint) for source in sources}
     outcomes = [outcome for outcome in found.values() if outcome is not None]
@@ -133,10 +134,14 @@ def share_of(sources: Sequence[Source], index: int, count: int) -> list[Source]:
 
 
 def settings_of(config: SampleConfig) -> dict[str, Any]:
-    """All that decides what is made of a recording, as it is written into the index."""
+    """All that decides what is made of a recording, as it is written into the index.
+
+    Of a separator's folder only that there was one: where it lay is this machine's matter.
+    """
+    voices = config.voices if config.voices in WAYS else "folder"
     return {
         "recipe": RECIPE,
-        "config": asdict(config) | {"families": list(config.families)},
+        "config": asdict(config) | {"families": list(config.families), "voices": voices},
         "basis_sha256": load_basis().sha256,
         "weights_sha256": weights_of(config.families),
     }

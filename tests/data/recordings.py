@@ -7,7 +7,7 @@ import numpy as np
 from afgen.data.sources import Source
 from afgen.media.encode import encode_video
 from tests.data.made import made_voice
-from tests.tracks.scenes import astronaut, turns, two_astronauts
+from tests.tracks.scenes import astronaut, blue, turns, two_astronauts
 
 
 def alone(path: Path, frames: int = 50) -> Source:
@@ -35,4 +35,14 @@ def nobody(path: Path, frames: int = 30) -> Source:
     """A wall."""
     wall_HWC = np.full((128, 128, 3), 127, np.uint8)
     encode_video((wall_HWC for _ in range(frames)), path, size=(128, 128))
+    return Source(path.stem, path, path.name)
+
+
+def two_shots(path: Path, frames: int = 60) -> Source:
+    """The same person before and after a cut, in another light and from the other side."""
+    half = frames // 2
+    swing_T = 6 + 5 * np.sin(2 * np.pi * 4 * np.arange(frames) / 25)
+    pictures = [astronaut(px) for px in swing_T]
+    pictures[half:] = [blue(picture[:, ::-1]) for picture in pictures[half:]]
+    encode_video(pictures, path, size=(256, 256), sound=made_voice(frames, [(0, frames)]))
     return Source(path.stem, path, path.name)
