@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from afgen.autoencoder.lia.basis import MotionBasis, orthonormal
 from afgen.autoencoder.lia.config import LiaConfig
 from afgen.autoencoder.lia.decoder import ToPicture
-from afgen.autoencoder.lia.equalised import GAIN, SLOPE
+from afgen.autoencoder.lia.equalised import GAIN, SLOPE, EqualLinear
 from afgen.autoencoder.lia.network import LiaNetwork
 from afgen.autoencoder.lia.weights import save_autoencoder
 from afgen.data.faces import FaceShards, FramePair, FramePairs, face_clips, kept_apart
@@ -56,6 +56,9 @@ AUTOENCODER: Final = "autoencoder"
 DISCRIMINATOR: Final = "discriminator"
 WEIGHTS: Final = "autoencoder.safetensors"
 SHEET: Final = "source_target_drawn.png"
+_SPREAD: Final = 0.3  # of a coefficient, between two frames of a clip
+_HEARD_BATCHES: Final = 32  # of 8 pairs
+_SMALLEST_SHARE: Final = 1e-4  # of the largest spread: less is rounding
 _MASK_OPEN: Final = 4.0  # before the sigmoid: the first picture is nearly all of the source
 
 
@@ -205,6 +208,7 @@ def autoencoder_task(
     """Both players, and how they are evaluated on pairs kept out."""
     torch.manual_seed(settings.loop.seed)
     autoencoder = untrained_network(settings.model).to(device)
+    hear_motion(autoencoder, learned, seed=settings.loop.seed)
     discriminator = Discriminator(settings.model.size, settings.adversary.network).to(device)
     features = features_of(settings).to(device)
     adversary = settings.adversary
@@ -277,6 +281,37 @@ def _pass_colours(network: LiaNetwork) -> None:
     last.bias.fill_(1 / GAIN)
     last.offset.fill_(-1.0)
     levels[0].get_submodule("to_flow").get_parameter("bias")[2] = _MASK_OPEN  # masks add up
+
+
+@torch.no_grad()
+def hear_motion(network: LiaNetwork, pairs: FramePairs, *, seed: int = 0) -> None:
+    """Set the last motion layer so that coefficients tell frames of a clip apart from the start.
+
+    Two frames of one clip differ by a hundredth of what a random encoder says of either, and a
+    motion that small moves no gradient for thousands of steps. The layer becomes the principal
+    directions of differences within clips, each scaled to a spread of `_SPREAD`, and its bias takes
+    the mean away: a whitening of its output from data, as in Mishkin & Matas, "All You Need Is a
+    Good Init", ICLR 2016.
+    """
+    rng, config = np.random.default_rng(seed), PairsConfig(rows=8, colour=0.0, flip=0.0)
+    device = next(network.parameters()).device
+    *before, last = network.encoder.to_motion
+    if not isinstance(last, EqualLinear):
+        raise TypeError("the last motion layer is an EqualLinear")
+    heard = []
+    for _ in range(_HEARD_BATCHES):
+        batch = draw_batch(pairs, config, rng, device)
+        latents = [
+            network.encoder(each).latent_BD for each in (batch.source_BCHW, batch.target_BCHW)
+        ]
+        heard.append(nn.Sequential(*before)(torch.stack(latents)))
+    source_BD, target_BD = torch.cat(heard, dim=1)
+    _, spread_K, directions_KD = torch.linalg.svd(target_BD - source_BD, full_matrices=False)
+    kept = min(len(last.weight), len(spread_K))
+    least = _SMALLEST_SHARE * float(spread_K[0])
+    gain_K1 = _SPREAD * len(source_BD) ** 0.5 / spread_K[:kept, None].clamp(min=least)
+    last.weight[:kept] = gain_K1 * directions_KD[:kept] / last.scale
+    last.bias.copy_(-(last.weight * last.scale) @ target_BD.mean(0))
 
 
 def features_of(settings: AutoencoderRecipe) -> nn.Module:

@@ -20,6 +20,7 @@ from afgen.train.autoencoder import (
     draw,
     draw_batch,
     export_autoencoder,
+    hear_motion,
     held_out_batch,
     psnr_db,
     sheet_of,
@@ -60,6 +61,21 @@ def test_the_learned_basis_is_orthonormal_wherever_a_step_has_put_it() -> None:
     coefficients_BK = torch.randn(5, 4)
     norms = basis(coefficients_BK).norm(dim=1)
     torch.testing.assert_close(norms, coefficients_BK.norm(dim=1))
+
+
+def test_coefficients_tell_frames_apart_before_anything_is_learned() -> None:
+    torch.manual_seed(2)
+    network = untrained_network(tiny_recipe().model)
+    faces = Mouths(2, sway=0.05)
+    targets_BCHW = held_out_batch(faces, 12, "cpu").target_BCHW
+    with torch.no_grad():
+        deaf_BK = network.encoder.coefficients(network.encoder(targets_BCHW).latent_BD)
+        hear_motion(network, faces)
+        heard_BK = network.encoder.coefficients(network.encoder(targets_BCHW).latent_BD)
+    own = torch.arange(12) % 2 == 0  # frames of the first clip
+    assert heard_BK[own].std(0).min() > 0.05
+    assert heard_BK[own].std(0).mean() > 3 * deaf_BK[own].std(0).mean()
+    assert heard_BK.abs().max() < 3
 
 
 def test_mirrored_pairs_have_mirrored_regions() -> None:
