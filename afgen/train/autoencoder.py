@@ -56,7 +56,6 @@ AUTOENCODER: Final = "autoencoder"
 DISCRIMINATOR: Final = "discriminator"
 WEIGHTS: Final = "autoencoder.safetensors"
 SHEET: Final = "source_target_drawn.png"
-_SPREAD: Final = 0.3  # of a coefficient, between two frames of a clip
 _HEARD_BATCHES: Final = 32  # of 8 pairs
 _SMALLEST_SHARE: Final = 1e-4  # of the largest spread: less is rounding
 _MASK_OPEN: Final = 4.0  # before the sigmoid: the first picture is nearly all of the source
@@ -99,6 +98,7 @@ class AutoencoderRecipe:
     learning: LearningConfig = field(default_factory=lambda: _FLOATS)
     judging: LearningConfig = field(default_factory=lambda: _FLOATS)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=460_000))
+    motion_spread: float = 0.0  # of coefficients within clips at the start; 0: as random layers
     vgg19: str = ""  # file of torchvision's weights; without one, features that need none
 
 
@@ -208,7 +208,8 @@ def autoencoder_task(
     """Both players, and how they are evaluated on pairs kept out."""
     torch.manual_seed(settings.loop.seed)
     autoencoder = untrained_network(settings.model).to(device)
-    hear_motion(autoencoder, learned, seed=settings.loop.seed)
+    if settings.motion_spread:
+        hear_motion(autoencoder, learned, settings.motion_spread, seed=settings.loop.seed)
     discriminator = Discriminator(settings.model.size, settings.adversary.network).to(device)
     features = features_of(settings).to(device)
     adversary = settings.adversary
@@ -284,12 +285,12 @@ def _pass_colours(network: LiaNetwork) -> None:
 
 
 @torch.no_grad()
-def hear_motion(network: LiaNetwork, pairs: FramePairs, *, seed: int = 0) -> None:
+def hear_motion(network: LiaNetwork, pairs: FramePairs, spread: float, *, seed: int = 0) -> None:
     """Set the last motion layer so that coefficients tell frames of a clip apart from the start.
 
     Two frames of one clip differ by a hundredth of what a random encoder says of either, and a
     motion that small moves no gradient for thousands of steps. The layer becomes the principal
-    directions of differences within clips, each scaled to a spread of `_SPREAD`, and its bias takes
+    directions of differences within clips, each scaled to this `spread`, and its bias takes
     the mean away: a whitening of its output from data, as in Mishkin & Matas, "All You Need Is a
     Good Init", ICLR 2016.
     """
@@ -309,7 +310,7 @@ def hear_motion(network: LiaNetwork, pairs: FramePairs, *, seed: int = 0) -> Non
     _, spread_K, directions_KD = torch.linalg.svd(target_BD - source_BD, full_matrices=False)
     kept = min(len(last.weight), len(spread_K))
     least = _SMALLEST_SHARE * float(spread_K[0])
-    gain_K1 = _SPREAD * len(source_BD) ** 0.5 / spread_K[:kept, None].clamp(min=least)
+    gain_K1 = spread * len(source_BD) ** 0.5 / spread_K[:kept, None].clamp(min=least)
     last.weight[:kept] = gain_K1 * directions_KD[:kept] / last.scale
     last.bias.copy_(-(last.weight * last.scale) @ target_BD.mean(0))
 

@@ -70,7 +70,7 @@ def test_coefficients_tell_frames_apart_before_anything_is_learned() -> None:
     targets_BCHW = held_out_batch(faces, 12, "cpu").target_BCHW
     with torch.no_grad():
         deaf_BK = network.encoder.coefficients(network.encoder(targets_BCHW).latent_BD)
-        hear_motion(network, faces)
+        hear_motion(network, faces, 0.3)
         heard_BK = network.encoder.coefficients(network.encoder(targets_BCHW).latent_BD)
     own = torch.arange(12) % 2 == 0  # frames of the first clip
     assert heard_BK[own].std(0).min() > 0.05
