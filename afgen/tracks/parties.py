@@ -134,9 +134,7 @@ def _without_sound(people: Sequence[PersonTrack]) -> Parties:
     )
 
 
-def one_channel_each(
-    people: Sequence[PersonTrack], heard: Hearing, evidence_PT: Floats
-) -> Parties:
+def one_channel_each(people: Sequence[PersonTrack], heard: Hearing, evidence_PT: Floats) -> Parties:
     """One person a channel: faces, if any, are matched to channels by their mouths."""
     clean_CS = [_without_bleed(heard, channel) for channel in (0, 1)]
     kind = Decision(
