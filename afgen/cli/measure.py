@@ -91,6 +91,7 @@ def reconstruction(
             {
                 "clip": name,
                 "dB": one.drawn.psnr_db,
+                "stretched dB": one.stretched.psnr_db,
                 "copy dB": one.copied.psnr_db,
                 "face dB": one.drawn.face_psnr_db,
                 "copy face": one.copied.face_psnr_db,

@@ -47,7 +47,8 @@ class Reconstruction:
 
     pictures: int
     copied: Likeness  # the source frame as it is
-    drawn: Likeness
+    drawn: Likeness  # at the fixed exposure of a render
+    stretched: Likeness  # drawn, but with the clip's own darkest and brightest as black and white
 
 
 def measure_reconstruction(
@@ -58,16 +59,31 @@ def measure_reconstruction(
     for clip, frames in enumerate(pairs.frames):
         targets = np.linspace(0, frames - 1, config.targets + 1)[1:].round().astype(int)
         shown = [pairs.pair(clip, 0, int(target)) for target in targets]
+        drawn_BCHW = _drawn(network, shown)
         yield Reconstruction(
             len(shown),
             mean_likeness([likeness(pair.source_HWC, pair) for pair in shown]),
-            mean_likeness(
-                [
-                    likeness(drawn_HWC, pair)
-                    for drawn_HWC, pair in zip(_drawn(network, shown), shown, strict=True)
-                ]
-            ),
+            _mean_of(drawn_BCHW, shown),
+            _mean_of(_stretched(drawn_BCHW), shown),
         )
+
+
+def _mean_of(drawn_BCHW: Tensor, shown: Sequence[FramePair]) -> Likeness:
+    """Of pictures about [-1, 1] to their targets."""
+    pixels_BHWC = ((drawn_BCHW.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    pictures_BHWC = pixels_BHWC.permute(0, 2, 3, 1).contiguous().numpy()
+    return mean_likeness(
+        [likeness(one_HWC, pair) for one_HWC, pair in zip(pictures_BHWC, shown, strict=True)]
+    )
+
+
+def _stretched(drawn_BCHW: Tensor) -> Tensor:
+    """The whole clip from its own least to its own greatest value, as the authors' code shows it.
+
+    A render never does so: it would have to wait for the last frame, and one bright pixel dims all.
+    """
+    least, greatest = drawn_BCHW.min(), drawn_BCHW.max()
+    return (drawn_BCHW - least) / (greatest - least).clamp_min(1e-6) * 2 - 1
 
 
 def likeness(picture_HWC: Image, pair: FramePair) -> Likeness:
@@ -109,17 +125,16 @@ def summary(clips: Sequence[Reconstruction]) -> Reconstruction:
         sum(clip.pictures for clip in clips),
         mean_likeness([clip.copied for clip in clips]),
         mean_likeness([clip.drawn for clip in clips]),
+        mean_likeness([clip.stretched for clip in clips]),
     )
 
 
 @torch.inference_mode()
-def _drawn(network: FaceNetwork, shown: Sequence[FramePair]) -> Iterator[Image]:
-    """The clip's first frame with the motion of each target."""
+def _drawn(network: FaceNetwork, shown: Sequence[FramePair]) -> Tensor:
+    """The clip's first frame with the motion of each target, (B, 3, size, size), unclamped."""
     source = network.source(_as_input([shown[0].source_HWC]))
     motion_BD = network.motion(_as_input([pair.target_HWC for pair in shown]))
-    drawn_BCHW = network.decode(source, motion_BD).clamp(-1, 1)
-    pixels_BHWC = ((drawn_BCHW + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
-    yield from pixels_BHWC.contiguous().numpy()
+    return network.decode(source, motion_BD)
 
 
 def _as_input(pictures: Sequence[Image]) -> Tensor:

@@ -84,3 +84,9 @@ def test_gradients_see_blur_and_not_a_shade() -> None:
 def test_a_picture_is_itself() -> None:
     pair = Mouths().pair(1, 0, 2)
     assert likeness(pair.target_HWC, pair).face_ssim == pytest.approx(1.0)
+
+
+def test_stretching_a_clip_to_its_own_range_changes_its_exposure() -> None:
+    clip = summary(list(measure_reconstruction(Known(1.0), Mouths(), CONFIG)))
+    assert clip.drawn.psnr_db == NO_DIFFERENCE_DB
+    assert clip.stretched.psnr_db < NO_DIFFERENCE_DB - 10  # the made faces hold no black or white
