@@ -193,6 +193,7 @@ def listening(
 def turns(
     recordings: Annotated[list[Path], typer.Argument(help="Recordings of two people.")],
     avatar: options.Avatar = "auto",
+    only: options.Only = None,
     as_json: Json = False,
 ) -> None:
     """Is the mouth closed in the other's turns? Counted in motion generated for real recordings.
@@ -201,11 +202,12 @@ def turns(
     """
     from afgen.evaluate.turns import measure_turns, over_all
     from afgen.presets import load_models
-    from afgen.render.settings import Recordings
+    from afgen.render.settings import Recordings, RenderSettings
 
     side = checked(Recordings, conversation=recordings[0], avatar=avatar).avatar
+    part = checked(RenderSettings, only=only).only
     models = load_models("portrait")
-    scores = [measure_turns(models, recording, side=side) for recording in recordings]
+    scores = [measure_turns(models, recording, side=side, only=part) for recording in recordings]
     _show([asdict(score) for score in (*scores, over_all(scores))], as_json)
 
 

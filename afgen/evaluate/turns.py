@@ -17,6 +17,7 @@ from afgen.evaluate.face import read_face
 from afgen.evaluate.listening import MOUTH_CLOSED, blinks, nods, smiles
 from afgen.generator.stream import stream
 from afgen.presets import Models
+from afgen.render.take import part_played
 from afgen.signals import Flags, Floats
 from afgen.tracks.roles import AvatarSide
 from afgen.tracks.understand import Sources, understand
@@ -44,11 +45,17 @@ class TurnsScore:
 
 
 def measure_turns(
-    models: Models, recording: Path, *, side: AvatarSide = AvatarSide.AUTO, seed: int = 0
+    models: Models,
+    recording: Path,
+    *,
+    side: AvatarSide = AvatarSide.AUTO,
+    only: str | None = None,
+    seed: int = 0,
 ) -> TurnsScore:
     """Understand the recording, generate the motion of the person on `side`, and count.
 
-    Raises as `understand`.
+    With `only` talking or listening, as a render with that option. Raises as `understand`, and
+    NoPersonError where nothing is left to play.
     """
     autoencoder = models.autoencoder(None)
     found = understand(Sources(conversation=recording), side, autoencoder.encode)
@@ -58,7 +65,8 @@ def measure_turns(
         heard_T = found.avatar.speech_T[:frames]
         speech_T[: len(heard_T)] = heard_T
     neutral_D = np.zeros(autoencoder.motion_dim, np.float32)
-    conditions = assemble(found.conversation, models.features["streaming"])
+    played = part_played(found.conversation, only)
+    conditions = assemble(played, models.features["streaming"])
     blocks = stream(models.sampler(10, 2.0, 1.0), conditions, neutral_D, seed=seed)
     motion_TD = np.concatenate([block.motion_TD for block, _ in blocks])[:frames]
     return score_turns(recording.name, motion_TD, speech_T)

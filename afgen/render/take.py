@@ -120,7 +120,7 @@ def prepared(order: Order, progress: Listener, models: Models | None = None) -> 
     with half_made(output, key, resume=resume) as parts:
         with watch.stage("understanding"):
             understood = understand_sources(order.sources, settings, autoencoder, parts, progress)
-        played = _played(understood.conversation, settings.only)
+        played = part_played(understood.conversation, settings.only)
         layout = layout_for(settings.layout, framing.size, understood.user_view)
         with (
             VideoWriter(output, size=layout.size, resume_key=key, settings=ENCODING) as writer,
@@ -162,7 +162,7 @@ def require_possible(preset: Preset, settings: RenderSettings) -> None:
         )
 
 
-def _played(conversation: Conversation, only: str | None) -> Conversation:
+def part_played(conversation: Conversation, only: str | None) -> Conversation:
     """The conversation less what is not to count. Raises NoPersonError where nothing is left."""
     if only == "talking":
         if conversation.avatar.audio_S is None:

@@ -50,3 +50,6 @@ def test_two_voices_are_understood_and_played(tmp_path: Path) -> None:
     assert score.recording == "call.wav"
     assert score.talking_s > 1.5 and score.listening_s > 1.5
     assert score.open_talking > 2 * score.open_listening
+    silent = measure_turns(load_models("portrait", "cpu"), tmp_path / "call.wav", only="listening")
+    assert silent.talking_s == score.talking_s
+    assert silent.open_talking < 0.5 * score.open_talking
