@@ -10,7 +10,7 @@ from afgen.baseline.config import BaselineConfig
 from afgen.baseline.model import WindowGenerator
 from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint, save_checkpoint
 from afgen.errors import WeightsMismatchError
-from afgen.generator.weights import ready_to_sample
+from afgen.generator.weights import randomised, ready_to_sample
 
 PART = "baseline"  # of a checkpoint's configuration
 
@@ -68,10 +68,6 @@ def untrained_baseline(
     seed: int = 0,
 ) -> WindowGenerator:
     """A baseline with random weights everywhere, to measure speed with: it depends on none."""
-    generator = torch.Generator().manual_seed(seed)
-    model = WindowGenerator(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            scale = parameter.shape[-1] ** -0.5 if parameter.ndim > 1 else 0.02
-            parameter.normal_(std=scale, generator=generator)
-    return ready_to_sample(model, device=device, dtype=dtype)
+    with torch.device("meta"):
+        model = WindowGenerator(config)
+    return ready_to_sample(randomised(model, seed), device=device, dtype=dtype)

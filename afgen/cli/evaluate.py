@@ -12,6 +12,7 @@ from afgen.errors import OptionError
 
 if TYPE_CHECKING:
     from afgen.data.shards import ShardSet
+    from afgen.evaluate.compare import CompareConfig, Comparison
     from afgen.evaluate.systems import Sampling, System
 
 NetworkFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A TorchScript file.")]
@@ -60,19 +61,40 @@ def evaluate(
     docs/metrics.md.
     """
     from afgen.data.shards import open_shards
-    from afgen.evaluate.compare import CompareConfig, judge, perform
+    from afgen.evaluate.compare import CompareConfig
     from afgen.evaluate.metrics.bootstrap import BootstrapConfig
-    from afgen.evaluate.plots import draw_courses, draw_figures
     from afgen.evaluate.systems import Sampling
     from afgen.evaluate.table import as_json as json_of
-    from afgen.evaluate.table import summary, write_results
-    from afgen.media.files import writing
-    from afgen.render.progress import Progress
+    from afgen.evaluate.table import summary
 
     sampling = Sampling(nfe, guidance_audio, guidance_user)
     samples = open_shards(shards)
     systems = _systems(system, without_user or [], device, sampling)
     config = CompareConfig(draws=draws, seed=seed, bootstrap=BootstrapConfig(draws=intervals))
+    comparison = _compared(samples, systems, output, config, held_out, clips)
+    if as_json:
+        print_json(json_of(comparison).rstrip())
+    else:
+        header, rows = summary(comparison)
+        print_table(header, rows)
+    say("[bold green]done[/] {}", output)
+
+
+def _compared(
+    samples: "ShardSet",
+    systems: "list[System]",
+    output: Path,
+    config: "CompareConfig",
+    held_out: float | None,
+    clips: int | None,
+) -> "Comparison":
+    """Generate what is not kept yet, judge it, and write every result."""
+    from afgen.evaluate.compare import judge, perform
+    from afgen.evaluate.plots import draw_courses, draw_figures
+    from afgen.evaluate.table import write_results
+    from afgen.media.files import writing
+    from afgen.render.progress import Progress
+
     with writing(output), stoppable(AGAIN), progress_bars() as show:
 
         def tell(stage: str, done: int, total: int) -> None:
@@ -85,12 +107,7 @@ def evaluate(
         write_results(comparison, output)
         draw_figures(comparison, output / "figures.png")
         draw_courses(performed, output / "courses.png")
-    if as_json:
-        print_json(json_of(comparison).rstrip())
-    else:
-        header, rows = summary(comparison)
-        print_table(header, rows)
-    say("[bold green]done[/] {}", output)
+    return comparison
 
 
 def videos(

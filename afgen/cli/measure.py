@@ -257,14 +257,16 @@ def drift(
         )
     autoencoder = models.autoencoder(None)
     person = autoencoder.identify(load_portrait(portrait) if portrait else demo_portrait())
+    voices = (None if listening else voices_CS[0], voices_CS[1])
+    reference_D = autoencoder.reference_motion(person)
     rows: list[dict[str, Any]] = []
     for strength in sorted({0.0, anchor}):
+        sampler = models.sampler(nfe, 2.0, 1.0, anchor=strength)
         measured = measure_drift(
-            models.sampler(nfe, 2.0, 1.0, anchor=strength),
+            sampler,
             models.features["streaming"],
-            None if listening else voices_CS[0],
-            voices_CS[1],
-            autoencoder.reference_motion(person),
+            *voices,
+            reference_D,
             minutes=minutes,
             parts=parts,
         )

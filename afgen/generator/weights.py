@@ -73,15 +73,20 @@ def untrained_generator(
     seed: int = 0,
 ) -> MotionGenerator:
     """A generator with random weights everywhere, to measure speed with: it depends on none."""
-    generator = torch.Generator().manual_seed(seed)
     with torch.device("meta"):
         model = MotionGenerator(config)
+    return ready_to_sample(randomised(model, seed), device=device, dtype=dtype)
+
+
+def randomised(model: Network, seed: int) -> Network:
+    """A model made on the meta device, given random weights of about unit gain."""
+    generator = torch.Generator().manual_seed(seed)
     model.to_empty(device="cpu")
     with torch.no_grad():
         for parameter in model.parameters():
             scale = parameter.shape[-1] ** -0.5 if parameter.ndim > 1 else 0.02
             parameter.normal_(std=scale, generator=generator)
-    return ready_to_sample(model, device=device, dtype=dtype)
+    return model
 
 
 def ready_to_sample(model: Network, *, device: torch.device | str, dtype: torch.dtype) -> Network:
