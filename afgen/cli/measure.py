@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from afgen.cli import options
 from afgen.cli.terminal import Json, checked, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from afgen.signals import Floats
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
 
@@ -241,14 +244,10 @@ def drift(
     """
     from afgen.cli.speed import bench_models
     from afgen.demo.run import demo_portrait
-    from afgen.errors import OptionError
     from afgen.evaluate.drift import measure_drift
-    from afgen.media.decode import decode_audio
     from afgen.media.images import load_portrait
 
-    voices_CS = decode_audio(conversation)
-    if len(voices_CS) != 2:
-        raise OptionError(f"{conversation} has not one voice a channel.")
+    avatar_S, user_S = _two_voices(conversation)
     models = bench_models(preset, device, untrained)
     if untrained:
         say(
@@ -257,7 +256,7 @@ def drift(
         )
     autoencoder = models.autoencoder(None)
     person = autoencoder.identify(load_portrait(portrait) if portrait else demo_portrait())
-    voices = (None if listening else voices_CS[0], voices_CS[1])
+    voices = (None if listening else avatar_S, user_S)
     reference_D = autoencoder.reference_motion(person)
     rows: list[dict[str, Any]] = []
     for strength in sorted({0.0, anchor}):
@@ -275,6 +274,17 @@ def drift(
     if not as_json:
         rows = [_drift_row(row) for row in rows]
     _show(rows, as_json)
+
+
+def _two_voices(conversation: Path) -> "Floats":
+    """Sound (2, S) with one voice a channel. Raises MediaError, OptionError."""
+    from afgen.errors import OptionError
+    from afgen.media.decode import decode_audio
+
+    voices_2S = decode_audio(conversation)
+    if len(voices_2S) != 2:
+        raise OptionError(f"{conversation} has not one voice a channel.")
+    return voices_2S
 
 
 def _drift_row(row: dict[str, Any]) -> dict[str, Any]:
