@@ -21,7 +21,7 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
         print_json(json.dumps(rows, indent=2))
         return
     print_table(
-        rows[0],
+        (name.replace("_", " ") for name in rows[0]),
         ((_cell(value) for value in row.values()) for row in rows),
     )
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from afgen.errors import AfgenError, InternalError, OptionError, SetupError
 
@@ -35,8 +36,9 @@ def print_json(text: str) -> None:
 
 
 def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table on standard output; its cells are taken literally."""
-    table = Table(*header)
+    """A table on standard output; its cells are taken literally, and folded but never cut."""
+    columns = (Column(name, overflow="fold") for name in header)
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     Console(highlight=False).print(table)
