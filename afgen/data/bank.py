@@ -72,6 +72,12 @@ class Windows:
     has_B3: Floats
     cuts: tuple[Cut, ...]
 
+    def unseen(self) -> "Windows":
+        """The same windows, nothing of the user's motion in them."""
+        seen_3 = np.array([1, 1, 0], np.float32)
+        still_BWD = np.zeros_like(self.user_motion_BWD)
+        return dataclasses.replace(self, user_motion_BWD=still_BWD, has_B3=self.has_B3 * seen_3)
+
 
 def joined(parts: Sequence[Windows]) -> Windows:
     """The rows of several windows, one after the other."""

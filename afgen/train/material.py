@@ -43,6 +43,7 @@ class DataConfig:
     real_share: float = 0.0
     held_out_share: float = 0.05  # of the recordings
     held_out_conversations: int = 16  # composed apart
+    user_motion: bool = True  # without it, the user is heard and never seen
 
     def __post_init__(self) -> None:
         if not 0 <= self.real_share <= 1:
@@ -58,6 +59,7 @@ class Material:
     composed: Bank | None
     recorded: Dyads | None
     real_share: float
+    user_motion: bool = True
 
     def windows(self, rng: np.random.Generator, rows: int, frames: int) -> Windows:
         """Random windows of both sources. Raises FileMissingError where none is long enough."""
@@ -69,7 +71,8 @@ class Material:
             parts.append(self.composed.windows(rng, rows - real, frames))
         if self.recorded is not None and real:
             parts.append(self.recorded.windows(rng, real, frames))
-        return joined(parts)
+        windows = joined(parts)
+        return windows if self.user_motion else windows.unseen()
 
     def names(self) -> list[str]:
         """Of all conversations, composed ones first."""
@@ -122,7 +125,7 @@ def gather(
             _bank(shards_dir, run_dir / "bank_held_out", apart, world, say),
         )
     learned, held_out = (
-        Material(each, dyads, data.real_share)
+        Material(each, dyads, data.real_share, data.user_motion)
         for each, dyads in zip(composed, recorded, strict=True)
     )
     return learned, held_out
