@@ -67,6 +67,9 @@ def recipes(
 def generator(
     shards: Shards,
     output: Run,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="Weights to begin with, instead of random ones.")
+    ] = None,
     recipe: RecipeName = None,
     settings: Settings = None,
     resume: Resume = False,
@@ -80,6 +83,8 @@ def generator(
       afgen train generator shards -o runs/portrait
 
       afgen train generator shards -o runs/full --recipe avatar-forcing --set mask=paper-figure
+
+      afgen train generator shards -o runs/tuned --from runs/portrait/generator.safetensors
     """
     from afgen.train.generator import train_generator
 
@@ -88,6 +93,7 @@ def generator(
             shards,
             output,
             chosen,
+            begin=begin,
             resume=resume,
             world=world,
             sample=_filming(portrait, shards, chosen, world),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
 from afgen.autoencoder.mesh.topology import EYES, LOWER_LIP_INNER, UPPER_LIP_INNER
+from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint
 from afgen.clock import BLOCK_FRAMES
 from afgen.conditions.logmel import LogMelConfig
 from afgen.conditions.wav2vec2.config import Wav2Vec2Config
@@ -23,6 +24,7 @@ from afgen.data.bank import BankConfig, Windows
 from afgen.data.dyads import Family
 from afgen.data.shards import open_shards
 from afgen.data.variation import VariationConfig, vary
+from afgen.errors import WeightsMismatchError
 from afgen.generator.config import FRAME_CAUSAL, MASKS, GeneratorConfig, full, portrait
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.loss import DROPOUT, diffusion_forcing_loss
@@ -176,6 +178,7 @@ def train_generator(
     run_dir: Path,
     recipe: Recipe[GeneratorRecipe],
     *,
+    begin: Path | None = None,
     resume: bool = False,
     world: World = ALONE,
     sample: Sample | None = None,
@@ -183,21 +186,29 @@ def train_generator(
 ) -> Path:
     """Gather what is learned from, learn, and write the averaged model; its path.
 
-    `run_dir` gets the recipe, composed conversations, the log, checkpoints, samples and
-    `generator.safetensors`. With `resume`, learning goes on from the last checkpoint.
+    Learning begins with the weights of the file `begin`, or with random ones. `run_dir` gets the
+    recipe, composed conversations, the log, checkpoints, samples and `generator.safetensors`. With
+    `resume`, learning goes on from the last checkpoint.
 
-    Raises OptionError where the folder holds another run, FileMissingError, ShardsError,
-    TrainingDivergedError.
+    Raises OptionError where the folder holds another run, WeightsError for `begin`,
+    FileMissingError, ShardsError, TrainingDivergedError.
     """
     shards, settings = open_shards(shards_dir), recipe.settings
+    begun = None if begin is None else load_checkpoint(begin)
     if world.leads:
         claim(run_dir, recipe)
     material, held_out = gather(
         shards_dir, run_dir, settings.data, settings.bank, world=world, say=say
     )
-    origin = recipe.provenance(data=origin_of(shards))
+    more = {} if begun is None else {"begun_with": {"sha256": begun.sha256, **begun.provenance}}
     task = generator_task(
-        settings, material, held_out, device=world.device, sample=sample, provenance=origin
+        settings,
+        material,
+        held_out,
+        begun=begun,
+        device=world.device,
+        sample=sample,
+        provenance=recipe.provenance(data=origin_of(shards), **more),
     )
     train(task, settings.loop, run_dir, resume=resume, world=world, say=say)
     path = run_dir / WEIGHTS
@@ -211,13 +222,23 @@ def generator_task(
     material: Material,
     held_out: Material,
     *,
+    begun: Checkpoint | None = None,
     device: torch.device | str = "cpu",
     sample: Sample | None = None,
     provenance: dict[str, object] | None = None,
 ) -> Task:
-    """One player, evaluated by its loss on what is kept out."""
+    """One player, evaluated by its loss on what is kept out.
+
+    Raises WeightsMismatchError where `begun` is another network than that of the settings.
+    """
     torch.manual_seed(settings.loop.seed)
-    model = MotionGenerator(settings.network).to(device)
+    model = MotionGenerator(settings.network) if begun is None else trainable(begun)
+    if model.config != settings.network:
+        raise WeightsMismatchError(
+            "the weights to begin with are of another network than the recipe's",
+            hint="Give the recipe they were trained with, and its --set model.* if there were any.",
+        )
+    model.to(device)
     forcing = Forcing.of(settings.forcing, settings.data.family, settings.loop.seed, device)
 
     def loss(module: nn.Module, part: Part) -> tuple[Tensor, Metrics]:
@@ -229,6 +250,15 @@ def generator_task(
 
     player = Player(GENERATOR, model, loss, settings.learning)
     return Task([player], evaluate=evaluate, sample=sample, provenance=provenance or {})
+
+
+def trainable(checkpoint: Checkpoint) -> MotionGenerator:
+    """The model of a checkpoint, laid out for learning, in float32. Raises WeightsMismatchError."""
+    if "generator" not in checkpoint.config:
+        raise WeightsMismatchError("these weights are not a generator's")
+    model = MotionGenerator(config_from(GeneratorConfig, checkpoint.config["generator"]))
+    fill(model, checkpoint.tensors)
+    return model
 
 
 def export_generator(

@@ -20,11 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from afgen.autoencoder.mesh.motion import POSE
-from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint
+from afgen.checkpoint import Checkpoint, load_checkpoint
 from afgen.data.bank import BankConfig
 from afgen.data.shards import open_shards
-from afgen.errors import WeightsMismatchError
-from afgen.generator.config import GeneratorConfig
 from afgen.generator.continuity import Continuity
 from afgen.generator.loss import block_times, flow_errors, preference_loss
 from afgen.generator.model import MotionGenerator
@@ -40,6 +38,7 @@ from afgen.train.generator import (
     ForcingConfig,
     as_generator,
     conditions_of,
+    trainable,
 )
 from afgen.train.loop import (
     Averages,
@@ -250,15 +249,6 @@ def preference_task(
 
     player = Player(GENERATOR, trainable(begun).to(device), loss, settings.learning)
     return Task([player], evaluate=evaluate, sample=sample, provenance=provenance or {})
-
-
-def trainable(checkpoint: Checkpoint) -> MotionGenerator:
-    """The model of a checkpoint, laid out for learning, in float32. Raises WeightsMismatchError."""
-    if "generator" not in checkpoint.config:
-        raise WeightsMismatchError("these weights are not a generator's")
-    model = MotionGenerator(config_from(GeneratorConfig, checkpoint.config["generator"]))
-    fill(model, checkpoint.tensors)
-    return model
 
 
 def export_preferred(run_dir: Path, path: Path, begun: Checkpoint, *, half: bool = True) -> str:

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from afgen.autoencoder.mesh.motion import EXPRESSION
+from afgen.checkpoint import Checkpoint, load_checkpoint
 from afgen.conditions.kinds import features_from
 from afgen.data.body import load_body
 from afgen.data.dyads import dyads_in
 from afgen.data.listeners import Channel
 from afgen.data.shards import open_shards
+from afgen.errors import WeightsMismatchError
 from afgen.generator.config import MASKS
 from afgen.generator.weights import load_generator
 from afgen.train.generator import (
@@ -27,6 +29,7 @@ from afgen.train.generator import (
     export_generator,
     face_weights,
     generator_task,
+    trainable,
 )
 from afgen.train.log import read_log
 from afgen.train.loop import Part, train
@@ -62,6 +65,34 @@ def test_a_tiny_run_lowers_the_loss_and_its_resumption_is_exact(tmp_path: Path) 
     task = generator_task(settings, tiny_material(), tiny_material())
     train(task, settings.loop, tmp_path / "broken", resume=True)
     assert losses(tmp_path / "broken") == curve
+
+
+def test_a_run_begins_with_the_weights_that_are_given(tmp_path: Path) -> None:
+    settings, material = tiny_recipe(2).settings, tiny_material()
+    train(generator_task(settings, material, material), settings.loop, tmp_path)
+    export_generator(tmp_path, tmp_path / "out.safetensors", settings, half=False)
+    begun = load_checkpoint(tmp_path / "out.safetensors")
+    [player] = generator_task(settings, material, material, begun=begun).players
+    for name, tensor in player.model.state_dict().items():
+        assert torch.equal(tensor, begun.tensors[name]), name
+    wider = dataclasses.replace(settings, model=dataclasses.replace(settings.model, mlp_ratio=3))
+    with pytest.raises(WeightsMismatchError, match="another network"):
+        generator_task(wider, material, material, begun=begun)
+
+
+def test_only_a_generator_is_gone_on_with() -> None:
+    with pytest.raises(WeightsMismatchError, match="not a generator"):
+        trainable(Checkpoint({}, {"autoencoder": {}}, {}, ""))
+
+
+def test_a_user_who_is_not_to_be_seen_is_heard_alone() -> None:
+    material = dataclasses.replace(tiny_material(), user_motion=False)
+    windows = material.windows(np.random.default_rng(0), 4, 20)
+    seen = tiny_material().windows(np.random.default_rng(0), 4, 20)
+    assert not windows.user_motion_BWD.any()
+    assert seen.user_motion_BWD.any()
+    assert windows.has_B3.tolist() == [[1, 1, 0]] * 4
+    assert np.array_equal(windows.user_audio_BWA, seen.user_audio_BWA)
 
 
 def test_a_run_is_exported_with_its_origin(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from afgen.data.bank import Cut
 from afgen.data.body import load_body
 from afgen.errors import OptionError, WeightsMismatchError
 from afgen.generator.weights import generator_from, save_generator
-from afgen.train.generator import GENERATOR, Forcing, features_config
+from afgen.train.generator import GENERATOR, Forcing, features_config, trainable
 from afgen.train.log import read_log
 from afgen.train.loop import Part, train
 from afgen.train.losers import LoserConfig, Losers, make_losers
@@ -20,7 +20,6 @@ from afgen.train.preference import (
     Contest,
     PreferenceRecipe,
     preference_task,
-    trainable,
 )
 from afgen.train.recipe import find
 from tests.generator.small import small_model
@@ -109,11 +108,6 @@ def test_a_tiny_run_prefers_winners_and_leaves_the_reference_alone(
     assert entries[-1]["evaluated.loss"] == pytest.approx(total)
     moved = learner.averages[GENERATOR].state_dict()["dual.out.weight"]
     assert not torch.equal(moved, begun.tensors["dual.out.weight"])
-
-
-def test_only_a_generator_is_gone_on_with(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMismatchError, match="not a generator"):
-        trainable(Checkpoint({}, {"autoencoder": {}}, {}, ""))
 
 
 def test_recipes_are_the_papers() -> None:
