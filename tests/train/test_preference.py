@@ -9,7 +9,7 @@ import torch
 from afgen.checkpoint import Checkpoint, load_checkpoint
 from afgen.data.bank import Cut
 from afgen.data.body import load_body
-from afgen.errors import OptionError, WeightsMismatchError
+from afgen.errors import OptionError
 from afgen.generator.weights import generator_from, save_generator
 from afgen.train.generator import GENERATOR, Forcing, features_config, trainable
 from afgen.train.log import read_log
