@@ -13,6 +13,7 @@
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
     +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
+    +-- StorageError          the service's place for files; exit code 3
     +-- TrainingDivergedError the loss of a training run is no longer a number; exit code 2
     +-- InternalError         a fault of ours; exit code 70
 
@@ -317,6 +318,85 @@ class DownloadInterruptedError(DownloadError):
     code = "download_interrupted"
     hint = "Run the same command again: it goes on where it stopped."
     retryable = True
+
+
+class StorageError(AfgenError):
+    """A file of the service cannot be stored or fetched."""
+
+    code = "storage"
+    exit_code = 3
+
+
+class StorageUnavailableError(StorageError):
+    """The store does not answer, or asks to be left alone for a while."""
+
+    code = "storage_unavailable"
+    hint = "Try again later; check that the store runs and can be reached."
+    retryable = True
+
+
+class StorageRefusedError(StorageError):
+    """The store answers and refuses: credentials, permissions, or the bucket."""
+
+    code = "storage_refused"
+    hint = "Check the bucket's name and that the credentials may read and write it."
+
+
+class BlobMissingError(StorageError):
+    """No blob at that key."""
+
+    code = "blob_missing"
+    hint = "It was never stored, or has expired and was deleted: upload it again."
+
+
+class BlobExistsError(StorageError):
+    """A blob was to be stored only where there is none."""
+
+    code = "blob_exists"
+    hint = "Choose another key; what is stored there stays as it is."
+
+
+class BlobDamagedError(StorageError):
+    """The bytes that arrived are not those that were stored."""
+
+    code = "blob_damaged"
+    hint = "Try again; if it stays, the stored bytes have changed: upload them again."
+    retryable = True
+
+
+class BlobTooLargeError(StorageError):
+    """More bytes than are read at once, or than were agreed."""
+
+    code = "blob_too_large"
+    hint = "Send as many bytes as were announced."
+
+
+class BlobKeyError(StorageError):
+    """Not the name of a blob."""
+
+    code = "blob_key"
+    hint = "Keys are letters, digits, dots, dashes and underscores, in folders."
+
+
+class UploadMissingError(StorageError):
+    """No upload of that id: completed, aborted, or never begun."""
+
+    code = "upload_missing"
+    hint = "Begin a new upload."
+
+
+class UploadIncompleteError(StorageError):
+    """The parts that arrived are not those that were to be joined."""
+
+    code = "upload_incomplete"
+    hint = "List the parts, and send those that are missing or differ."
+
+
+class LinkRefusedError(StorageError):
+    """A signed address that is not of ours, has expired, or is for another request."""
+
+    code = "link_refused"
+    hint = "Ask for a new address."
 
 
 class InternalError(AfgenError):

@@ -1,0 +1,1 @@
+"""The domain of the job service: no torch, no web framework, no workers."""
