@@ -6,3 +6,5 @@ Set before anything imports torch, which reads it once.
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+pytest_plugins = ("tests.service.fixtures",)
