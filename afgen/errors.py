@@ -14,6 +14,7 @@
     +-- SetupError            the installation lacks something; exit code 3
     +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
     +-- StorageError          the service's place for files; exit code 3
+    +-- ServiceError          what a service answered, or that it does not answer; exit code 4
     +-- TrainingDivergedError the loss of a training run is no longer a number; exit code 2
     +-- InternalError         a fault of ours; exit code 70
 
@@ -270,6 +271,13 @@ class FfmpegMissingError(SetupError):
     hint = "Install imageio-ffmpeg, or name an ffmpeg 5 or newer with libx264 in AFGEN_FFMPEG."
 
 
+class AlreadyRunningError(SetupError):
+    """Another process has the folder in which the service keeps its data."""
+
+    code = "already_running"
+    hint = "Stop the other one first, or choose another folder."
+
+
 class WeightsError(AfgenError):
     """Weights are missing, damaged, or do not fit the model."""
 
@@ -397,6 +405,22 @@ class LinkRefusedError(StorageError):
 
     code = "link_refused"
     hint = "Ask for a new address."
+
+
+class ServiceError(AfgenError):
+    """A service refused what it was asked, for a reason that has no type of its own here."""
+
+    code = "service"
+    hint = ""
+    exit_code = 4
+
+
+class ServiceUnreachableError(ServiceError):
+    """Nobody answers at the address of the service, or not in time."""
+
+    code = "service_unreachable"
+    hint = "Is it running? `afgen up` starts one on this machine; --url says where another is."
+    retryable = True
 
 
 class InternalError(AfgenError):
