@@ -1,0 +1,56 @@
+"""The folder of a service on one machine."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from afgen.errors import AlreadyRunningError, OutputUnwritableError
+from afgen.jobs.embedded.folder import DataFolder, default_folder, write_private
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    made = DataFolder(tmp_path / "data")
+    made.prepare()
+    return made
+
+
+def test_others_cannot_read_what_is_in_it(folder: DataFolder) -> None:
+    folder.secret_key()
+    write_private(folder.profile, {"url": "http://127.0.0.1"})
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    for path in (folder.profile, folder.path / "secrets.json"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_secret_stays_the_same(folder: DataFolder, tmp_path: Path) -> None:
+    other = DataFolder(tmp_path / "other")
+    other.prepare()
+    assert folder.secret_key() == folder.secret_key()
+    assert folder.secret_key() != other.secret_key()
+    assert len(folder.secret_key()) >= 32
+
+
+def test_only_one_holds_it(folder: DataFolder) -> None:
+    with (
+        folder.held(),
+        pytest.raises(AlreadyRunningError, match=r"process \d+"),
+        folder.held(),
+    ):
+        pass
+    with folder.held():
+        pass
+
+
+def test_a_file_in_its_place_is_an_error_with_a_type(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputUnwritableError):
+        DataFolder(tmp_path / "file").prepare()
+
+
+def test_it_lies_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert default_folder() == tmp_path / "afgen"
+    monkeypatch.setenv("AFGEN_DATA", str(tmp_path / "mine"))
+    assert default_folder() == tmp_path / "mine"
