@@ -51,7 +51,8 @@ from afgen.media.decode import decode_video
 from afgen.media.probe import MediaInfo, probe
 from afgen.signals import Flags, Floats, Image, Samples
 from afgen.tracks.parties import Parties
-from afgen.tracks.roles import AvatarSide, Party, assign_roles
+from afgen.tracks.roles import Party, assign_roles
+from afgen.tracks.side import AvatarSide
 from afgen.tracks.speakers import mouth_activity
 
 REJECTED: Final = "rejected"  # the metadata's entry of a sample that failed a gate

@@ -28,7 +28,7 @@ from afgen.render.settings import RenderSettings, Sources
 from afgen.render.stopwatch import Stopwatch
 from afgen.render.take import Order
 from afgen.signals import Floats, Image
-from afgen.tracks.roles import AvatarSide
+from afgen.tracks.side import AvatarSide
 
 WIDTH, HEIGHT = 1280, 720
 STAGES = ("understanding", "generation", "drawing", "encoding")

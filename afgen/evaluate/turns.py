@@ -19,7 +19,7 @@ from afgen.generator.stream import stream
 from afgen.presets import Models
 from afgen.render.take import part_played
 from afgen.signals import Flags, Floats
-from afgen.tracks.roles import AvatarSide
+from afgen.tracks.side import AvatarSide
 from afgen.tracks.understand import Sources, understand
 
 REST_FRAMES = FRAME_RATE_HZ // 2  # a turn has ended when its speaker was silent for so long

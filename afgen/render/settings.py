@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from afgen.tracks.roles import AvatarSide
+from afgen.tracks.side import AvatarSide
 
 Layout = Literal["avatar", "side-by-side"]
 Sound = Literal["both", "avatar", "none"]

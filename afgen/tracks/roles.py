@@ -2,26 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from afgen.errors import AmbiguousRolesError, NoPersonError
 from afgen.signals import Flags, Samples
 from afgen.tracks.observe import PersonTrack
+from afgen.tracks.side import AvatarSide
 from afgen.tracks.speakers import seconds
 
 _CLOSE_SHARES = 0.15  # shares of speech nearer than this leave `auto` unsure
-
-
-class AvatarSide(StrEnum):
-    """How the user names the avatar's person: by place, by order of speaking, or not at all."""
-
-    AUTO = "auto"
-    LEFT = "left"
-    RIGHT = "right"
-    FIRST = "first"
-    SECOND = "second"
 
 
 @dataclass(frozen=True, slots=True)

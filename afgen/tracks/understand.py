@@ -21,7 +21,8 @@ from afgen.signals import Conversation, Flags, Samples, Track
 from afgen.tracks.follow import FollowConfig
 from afgen.tracks.observe import Encode, ObserveConfig, PersonTrack, observe
 from afgen.tracks.parties import Parties, hear, make_out, mixed_down
-from afgen.tracks.roles import AvatarSide, Decision, Party, assign_roles
+from afgen.tracks.roles import Decision, Party, assign_roles
+from afgen.tracks.side import AvatarSide
 from afgen.tracks.speakers import Separator
 from afgen.tracks.speech import segments
 

@@ -5,7 +5,7 @@ import pytest
 
 from afgen.errors import EmptyFileError, FileMissingError, ManifestError
 from afgen.render.manifest import read_manifest
-from afgen.tracks.roles import AvatarSide
+from afgen.tracks.side import AvatarSide
 
 
 def listed(folder: Path, text: str, name: str = "calls.csv") -> Path:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from afgen.errors import AmbiguousRolesError, NoPersonError
-from afgen.tracks.roles import AvatarSide, Party, assign_roles
+from afgen.tracks.roles import Party, assign_roles
+from afgen.tracks.side import AvatarSide
 from tests.tracks.scenes import turns
 
 

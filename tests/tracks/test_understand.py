@@ -11,7 +11,7 @@ from afgen.errors import AfgenError, NoAudioError, NoPersonError, OptionError, S
 from afgen.media.audio import write_wav
 from afgen.media.encode import encode_video
 from afgen.signals import FaceView, Floats, Image
-from afgen.tracks.roles import AvatarSide
+from afgen.tracks.side import AvatarSide
 from afgen.tracks.timeline import draw_timeline
 from afgen.tracks.understand import Sources, understand
 from tests.shared import SHARED, needs_corpus
