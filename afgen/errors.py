@@ -10,6 +10,9 @@
     |   +-- ManifestError     a list of renders that cannot be read, or a row of it
     |   +-- ShardsError       prepared samples that cannot be used
     |   +-- LicenceError      somebody else's terms that were not agreed to
+    |   +-- AddressRefusedError a URL that the service does not speak to
+    |   +-- FetchError        what a URL names could not be had
+    |   +-- ScheduleError     a cron expression or time zone that makes no sense
     +-- OutputError           the result cannot be written; exit code 2
     +-- SetupError            the installation lacks something; exit code 3
     +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
@@ -232,6 +235,42 @@ class ShardsDamagedError(ShardsError):
 
     code = "shards_damaged"
     hint = "Copy the shards again, or make them again with `afgen prepare`."
+
+
+class AddressRefusedError(InputError):
+    """A URL of a kind, a host or a port that the service does not speak to."""
+
+    code = "address_refused"
+    hint = "Give an https:// URL of a public host, without a user name in it."
+
+
+class FetchError(InputError):
+    """What a URL names could not be had, and trying again would not help."""
+
+    code = "fetch"
+    hint = "Open the URL in a private browser window: it has to give the file itself."
+
+
+class FetchInterruptedError(FetchError):
+    """The other side did not answer, answered too slowly, or stopped."""
+
+    code = "fetch_interrupted"
+    hint = "Try again; if it stays, upload the file instead."
+    retryable = True
+
+
+class FetchTooLargeError(FetchError):
+    """More bytes than are accepted."""
+
+    code = "fetch_too_large"
+    hint = "Cut the recording or encode it smaller."
+
+
+class ScheduleError(InputError):
+    """A cron expression or a time zone that makes no sense."""
+
+    code = "schedule"
+    hint = "Five fields, such as `30 2 * * 1-5`, and a zone such as Europe/Berlin."
 
 
 class OutputError(AfgenError):
