@@ -1,1 +1,4 @@
-"""The domain of the job service: no torch, no web framework, no workers."""
+"""The domain of the job service: what a job is, where it is kept, and what may be done with it.
+
+The row is the truth; a message only wakes a worker. Nothing in here imports torch or FastAPI.
+"""
