@@ -17,6 +17,14 @@
     +-- SetupError            the installation lacks something; exit code 3
     +-- WeightsError          weights are missing, damaged or do not fit; exit code 3
     +-- StorageError          the service's place for files; exit code 3
+    +-- RequestError          the service will not do what was asked
+    |   +-- NotFoundError     nothing of that name, or not of this tenant
+    |   +-- ConflictError     not in its present state
+    |   +-- QuotaError        more than the tenant is allowed
+    |   +-- KeyRefusedError   no API key, or not one that is good for anything
+    |   +-- ForbiddenError    the key is good, and not for this
+    +-- LeaseError            a worker that may not go on with its job
+    +-- UnavailableError      the database or the broker does not answer
     +-- ServiceError          what a service answered, or that it does not answer; exit code 4
     +-- TrainingDivergedError the loss of a training run is no longer a number; exit code 2
     +-- InternalError         a fault of ours; exit code 70
@@ -444,6 +452,132 @@ class LinkRefusedError(StorageError):
 
     code = "link_refused"
     hint = "Ask for a new address."
+
+
+class RequestError(AfgenError):
+    """The service will not do what was asked."""
+
+    code = "request"
+    exit_code = 2
+
+
+class NotFoundError(RequestError):
+    """There is nothing of that name, or it is somebody else's."""
+
+    code = "not_found"
+    hint = "Check the id, and that the API key is of the right tenant."
+
+
+class ConflictError(RequestError):
+    """It is not in a state in which this can be done."""
+
+    code = "conflict"
+    hint = "Look at its state first."
+
+
+class AssetNotReadyError(ConflictError):
+    """An upload that is not complete, was rejected, or has been deleted."""
+
+    code = "asset_not_ready"
+    hint = "Complete the upload first, or upload the file again."
+
+
+class AssetInUseError(ConflictError):
+    """A job that has not ended needs this upload."""
+
+    code = "asset_in_use"
+    hint = "Wait for the job, or cancel it."
+
+
+class ItemKeyTakenError(ConflictError):
+    """Two items of a batch have one key."""
+
+    code = "item_key_taken"
+    hint = "Give each item of the batch a key of its own."
+
+
+class IdempotencyBusyError(ConflictError):
+    """The first request with this key has not been answered yet."""
+
+    code = "idempotency_busy"
+    hint = "Send the same request again in a moment."
+    retryable = True
+
+
+class IdempotencyMismatchError(ConflictError):
+    """The key was used before, for another request."""
+
+    code = "idempotency_mismatch"
+    hint = "Make a new Idempotency-Key for each new request."
+
+
+class QuotaError(RequestError):
+    """More jobs or bytes than the tenant may have at a time."""
+
+    code = "quota_exceeded"
+    hint = "Wait for jobs to finish, delete what is no longer needed, or ask for a larger quota."
+
+
+class KeyRefusedError(RequestError):
+    """No API key was given, or one that is unknown, revoked or expired."""
+
+    code = "key_refused"
+    hint = "Send `Authorization: Bearer afk_...`; `afgen keys create` makes a key."
+
+
+class ForbiddenError(RequestError):
+    """The API key does not allow this."""
+
+    code = "scope_missing"
+    hint = "Use a key that has the scope named here."
+
+
+class LeaseError(AfgenError):
+    """A worker may not go on with its job."""
+
+    code = "lease"
+
+
+class LeaseLostError(LeaseError):
+    """The job was given to another worker, or has ended: nothing may be written for it any more."""
+
+    code = "lease_lost"
+    hint = "Stop, and publish nothing."
+
+
+class CancelRequestedError(LeaseError):
+    """Somebody asked for the job to be canceled while it ran."""
+
+    code = "cancel_requested"
+    hint = "Stop, and confirm that the job is canceled."
+
+
+class WorkerLostError(LeaseError):
+    """The worker stopped without a word, as often as it was tried."""
+
+    code = "worker_lost"
+    hint = "Retry the job; if it happens again, the input may be too large for the machine."
+    retryable = True
+
+
+class UnavailableError(AfgenError):
+    """A part of the service does not answer."""
+
+    code = "unavailable"
+    hint = "Try again later."
+    retryable = True
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+
+
+class QueueUnavailableError(UnavailableError):
+    """The message broker does not answer. Nothing is lost: what waits is sent later."""
+
+    code = "queue_unavailable"
 
 
 class ServiceError(AfgenError):
