@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from afgen.errors import AlreadyRunningError
-from afgen.media.files import writing
+from afgen.media.files import write_private, writing
 
 DATA_ENV: Final = "AFGEN_DATA"
 
@@ -36,24 +36,18 @@ class DataFolder:
     path: Path
 
     @property
-    def database_url(self) -> str:
-        """The database, as SQLAlchemy names it."""
-        return f"sqlite:///{self.path / 'afgen.db'}"
-
-    @property
-    def storage_url(self) -> str:
-        """The place for uploads and videos."""
-        return f"file://{self.path / 'blobs'}"
+    def settings(self) -> dict[str, str]:
+        """Environment variables that make this folder the service's place; see ServiceSettings."""
+        return {
+            "AFGEN_DATABASE_URL": f"sqlite:///{self.path / 'afgen.db'}",
+            "AFGEN_STORAGE_URL": f"file://{self.path / 'blobs'}",
+            "AFGEN_SECRET_KEY": self._secret_key(),
+        }
 
     @property
     def profile(self) -> Path:
         """Address and key of this service, for the command line."""
         return self.path / "profile.json"
-
-    @property
-    def run(self) -> Path:
-        """What programs keep only while they run."""
-        return self.path / "run"
 
     def log(self, program: str) -> Path:
         """All that a program says."""
@@ -63,15 +57,8 @@ class DataFolder:
         """Make what is missing; readable by its owner alone. Raises OutputUnwritableError."""
         with writing(self.path):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.run, self.path / "logs", self.path / "blobs"):
-                folder.mkdir(exist_ok=True)
-
-    def secret_key(self) -> str:
-        """The key that signs, made at the first start and kept."""
-        path = self.path / "secrets.json"
-        if not path.exists():
-            write_private(path, {"secret_key": secrets.token_urlsafe(48)})
-        return str(json.loads(path.read_text())["secret_key"])
+            for name in ("logs", "blobs"):
+                (self.path / name).mkdir(exist_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -92,13 +79,9 @@ class DataFolder:
             lock.flush()
             yield
 
-
-def write_private(path: Path, value: dict[str, str]) -> None:
-    """Write JSON that only its owner may read, whole or not at all."""
-    with writing(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump(value, file, indent=2)
-        fresh.replace(path)
+    def _secret_key(self) -> str:
+        """The key that signs, made at the first start and kept."""
+        path = self.path / "secrets.json"
+        if not path.exists():
+            write_private(path, json.dumps({"secret_key": secrets.token_urlsafe(48)}))
+        return str(json.loads(path.read_text())["secret_key"])

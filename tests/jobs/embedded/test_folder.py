@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from afgen.errors import AlreadyRunningError, OutputUnwritableError
-from afgen.jobs.embedded.folder import DataFolder, default_folder, write_private
+from afgen.jobs.embedded.folder import DataFolder, default_folder
+from afgen.jobs.settings import ServiceSettings
 
 
 @pytest.fixture
@@ -17,19 +18,18 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 def test_others_cannot_read_what_is_in_it(folder: DataFolder) -> None:
-    folder.secret_key()
-    write_private(folder.profile, {"url": "http://127.0.0.1"})
+    assert folder.settings["AFGEN_SECRET_KEY"]
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-    for path in (folder.profile, folder.path / "secrets.json"):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder.path / "secrets.json").stat().st_mode) == 0o600
 
 
-def test_the_secret_stays_the_same(folder: DataFolder, tmp_path: Path) -> None:
+def test_settings_stay_the_same_and_are_accepted(folder: DataFolder, tmp_path: Path) -> None:
     other = DataFolder(tmp_path / "other")
     other.prepare()
-    assert folder.secret_key() == folder.secret_key()
-    assert folder.secret_key() != other.secret_key()
-    assert len(folder.secret_key()) >= 32
+    assert folder.settings == folder.settings
+    assert folder.settings["AFGEN_SECRET_KEY"] != other.settings["AFGEN_SECRET_KEY"]
+    named = {name.removeprefix("AFGEN_").lower(): text for name, text in folder.settings.items()}
+    assert ServiceSettings(**named).storage_folder == folder.path / "blobs"  # type: ignore[arg-type]
 
 
 def test_only_one_holds_it(folder: DataFolder) -> None:
