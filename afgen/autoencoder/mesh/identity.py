@@ -1,5 +1,6 @@
 """Everything about a portrait that does not move, computed once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -81,14 +82,11 @@ def build_identity(
     Raises NoFaceError, SeveralFacesError, FaceTooSmallError or FaceTurnedAwayError.
     """
     config = config or IdentityConfig()
-    found_N3 = only_face(
-        find_faces(portrait.image_HWC), least_px=config.least_face, rival=config.rival_face
-    )
+    mean_N3 = retargeter.basis.mean_N3
+    found_N3 = usable_face(find_faces(portrait.image_HWC), mean_N3, config)
     crop = choose_crop(found_N3, portrait.image_HWC.shape, size)
     landmarks_N3 = crop.from_portrait(found_N3)
-    mean_N3 = retargeter.basis.mean_N3
     rest, shape_N3 = solve_pose(landmarks_N3, mean_N3)
-    _check_pose(rest, config)
     pad = round(config.pad * crop.size)
     image_PPC = cut(portrait.image_HWC, crop, pad)
     rim = find_rim(landmarks_N3, load_topology().triangles_F3)
@@ -123,11 +121,22 @@ def build_identity(
     )
 
 
-def _check_pose(rest: Pose, config: IdentityConfig) -> None:
-    pitch, yaw, _ = (float(angle) for angle in rotation_to_euler(rest.rotation_33))
+def usable_face(
+    faces: Sequence[Floats], mean_N3: Array, config: IdentityConfig | None = None
+) -> Floats:
+    """The landmarks (478, 3) of the one face of a portrait, where it can be animated.
+
+    `faces` are the landmarks of all faces in pixels, `mean_N3` those of the mean face.
+    Raises NoFaceError, SeveralFacesError, FaceTooSmallError or FaceTurnedAwayError.
+    """
+    config = config or IdentityConfig()
+    found_N3 = only_face(faces, least_px=config.least_face, rival=config.rival_face)
+    pose, _ = solve_pose(found_N3, mean_N3)
+    pitch, yaw, _ = (float(angle) for angle in rotation_to_euler(pose.rotation_33))
     if abs(yaw) > config.most_yaw_rad or abs(pitch) > config.most_pitch_rad:
         turned = np.degrees(max(abs(yaw), abs(pitch)))
         raise FaceTurnedAwayError(f"the face is turned {turned:.0f} degrees from the camera")
+    return found_N3
 
 
 def _texture(
