@@ -9,7 +9,7 @@ registries of special addresses before a connection is made (`afgen.jobs.outboun
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -155,11 +155,6 @@ def require_allowed(address: Address, policy: AddressPolicy) -> None:
         allowed = address in GLOBAL_IPV6 and address.scope_id is None and not special
     if not allowed:
         raise AddressRefusedError("The host is not a public address of the Internet.")
-
-
-def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
-    """Networks in CIDR notation, as settings name them. Raises ValueError."""
-    return tuple(ip_network(text) for text in texts)
 
 
 def _host(host: str) -> str:

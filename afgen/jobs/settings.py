@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -51,6 +51,12 @@ class ServiceSettings(BaseSettings):
     max_batch_items: int = Field(10_000, ge=1)
     max_body_bytes: int = Field(16 * _MiB, ge=1)
 
+    outbound_http: bool = Field(False, description="speak plain http to webhooks; dev only")
+    outbound_ports: frozenset[int] = frozenset({80, 443, 8443})
+    outbound_trusted: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="networks of one's own to which URLs of users may lead all the same"
+    )
+
     rate_per_minute: int = Field(6_000, ge=1, description="requests of one tenant")
     rate_burst: int = Field(500, ge=1)
     quota_active_jobs: int = Field(20_000, ge=1, description="queued and running, of one tenant")
@@ -88,6 +94,8 @@ class ServiceSettings(BaseSettings):
     def _require_production(self, secret: str) -> None:
         if secret == DEV_SECRET:
             raise ValueError("set AFGEN_SECRET_KEY: the development secret is public")
+        if self.outbound_http:
+            raise ValueError("unset AFGEN_OUTBOUND_HTTP: webhooks need https outside development")
         if make_url(self.database_url).get_backend_name() == "sqlite":
             raise ValueError("set AFGEN_DATABASE_URL to PostgreSQL: SQLite serves one machine only")
 

@@ -1,13 +1,13 @@
 """What is refused before a connection is made, one row a way in."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from afgen.errors import AddressRefusedError
-from afgen.jobs.addresses import AddressPolicy, networks, parse_target, require_allowed
+from afgen.jobs.addresses import AddressPolicy, parse_target, require_allowed
 
 POLICY = AddressPolicy()
 EVERYTHING = AddressPolicy(schemes=frozenset({"http", "https"}))
@@ -138,7 +138,7 @@ def test_http_is_a_matter_of_settings() -> None:
 
 
 def test_networks_of_ones_own_can_be_trusted() -> None:
-    policy = AddressPolicy(trusted=networks(("127.0.0.0/8", "fd00::/8")))
+    policy = AddressPolicy(trusted=(IPv4Network("127.0.0.0/8"), IPv6Network("fd00::/8")))
     assert parse_target("https://127.0.0.1/", policy).host == "127.0.0.1"
     assert parse_target("https://[fd00::1]/", policy).host == "fd00::1"
     with pytest.raises(AddressRefusedError):
