@@ -1,13 +1,12 @@
 """What the service asks of a place for files: a local folder and any S3 store answer alike.
 
-Keys are paths of plain names, such as `inputs/ten_1/ast_2/recording.mp4`; a prefix is a folder of
-them and ends with a slash. The media type of a blob follows from the ending of its key, so no store
-has to remember it. Rows of the database hold the SHA-256 of what counts: `put_*` returns it,
-`get` checks it. Every method may raise `StorageUnavailableError` (worth another try) and
-`StorageRefusedError` (credentials or bucket are wrong).
+Keys are paths of plain names, such as `inputs/ten_1/ast_2/recording.mp4`, and none is a folder of
+another; a prefix is a folder of them and ends with a slash. The media type of a blob follows from
+the ending of its key, so no store has to remember it. Rows of the database hold the SHA-256 of what
+counts: `put_*` returns it, `get` checks it. Every method may raise `StorageUnavailableError` (worth
+another try) and `StorageRefusedError` (credentials or bucket are wrong).
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from afgen.errors import BlobKeyError, BlobTooLargeError
+from afgen.errors import BlobKeyError, BlobTooLargeError, UploadIncompleteError
 
 LEAST_PART_BYTES: Final = 5 << 20  # Amazon S3, "Multipart upload limits": all parts but the last
 MOST_PARTS: Final = 10_000  # the same page
@@ -24,7 +23,6 @@ MULTIPART_FROM_BYTES: Final = 64 << 20
 MOST_EXPIRY_S: Final = 7 * 24 * 3600  # the longest life of an address signed with SigV4
 _KEY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _MOST_KEY_BYTES: Final = 512
-_CHUNK_BYTES: Final = 1 << 20
 _TYPES: Final = {
     "csv": "text/csv",
     "flac": "audio/flac",
@@ -73,22 +71,14 @@ class Part:
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class SignedUpload:
-    """A request that whoever holds it may make until it expires: `method`, `url`, `headers`."""
-
-    url: str
-    headers: dict[str, str]
-    method: str = "PUT"
-
-
 class Blobs(Protocol):
     """A store of files. Writes appear whole or not at all; safe to share among threads."""
 
     def put_file(self, key: str, source: Path, *, if_absent: bool = False) -> Stored:
         """Store a file's bytes, in place of what was there unless `if_absent`.
 
-        Raises BlobExistsError if `if_absent` and there is one.
+        Raises BlobExistsError if `if_absent` and other bytes are there; the same bytes are no
+        error, for they may be those of an earlier try whose answer was lost.
         """
 
     def put_bytes(self, key: str, data: bytes, *, if_absent: bool = False) -> Stored:
@@ -124,16 +114,16 @@ class Blobs(Protocol):
     def presigned_get(self, key: str, *, expires_s: int, filename: str | None = None) -> str:
         """An address to fetch the blob from, saved as `filename` by a browser if one is given."""
 
-    def presigned_put(self, key: str, *, expires_s: int, size: int) -> SignedUpload:
-        """A request that stores exactly `size` bytes under `key`."""
+    def presigned_put(self, key: str, *, expires_s: int, size: int) -> str:
+        """An address to PUT exactly `size` bytes to, which are then the blob."""
 
     def begin_upload(self, key: str) -> str:
         """The id of a new upload in parts. Nothing is at `key` until it is completed."""
 
     def presigned_part(
         self, key: str, upload_id: str, number: int, *, expires_s: int, size: int
-    ) -> SignedUpload:
-        """A request that stores one part of exactly `size` bytes; sent again, it replaces it."""
+    ) -> str:
+        """An address to PUT one part of exactly `size` bytes to; sent again, it is replaced."""
 
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         """The parts that have arrived, by number. Raises UploadMissingError."""
@@ -186,12 +176,14 @@ def require_prefix(prefix: str) -> str:
     return prefix
 
 
-def hashed(source: Path) -> tuple[int, str]:
-    """Length and hex SHA-256 of a file, empty ones included."""
-    digest = hashlib.sha256()
-    size = 0
-    with source.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
+def require_whole(parts: Sequence[Part], arrived: Sequence[Part]) -> None:
+    """Check that parts can be joined. Raises UploadIncompleteError; see `complete_upload`."""
+    there = {part.number: part for part in arrived}
+    numbers = [part.number for part in parts]
+    if not parts or numbers != sorted(set(numbers)):
+        raise UploadIncompleteError("Parts are joined in the order of their numbers.")
+    for part in parts:
+        if there.get(part.number) != part:
+            raise UploadIncompleteError(f"Part {part.number} has not arrived, or is another one.")
+    if any(part.bytes < LEAST_PART_BYTES for part in parts[:-1]):
+        raise UploadIncompleteError(f"Only the last part may be under {LEAST_PART_BYTES} bytes.")
