@@ -13,7 +13,6 @@ from afgen.client.problems import problem_error
 from afgen.errors import AfgenError, DownloadError, DownloadInterruptedError
 from afgen.media.files import require_writable_place, sha256_of, writing
 
-_CHUNK_BYTES: Final = 1 << 20
 _LINK_IS_OVER: Final = frozenset({401, 403, 404, 410})
 
 Tell = Callable[[int, int], None]  # bytes there, bytes in all
@@ -67,7 +66,7 @@ def _receive(connection: Connection, wanted: Wanted, part: Path, tell: Tell) -> 
         rest = response.status_code == HTTPStatus.PARTIAL_CONTENT
         done = there if rest else 0
         with writing(part), part.open("ab" if rest else "wb") as file:
-            for piece in response.iter_bytes(_CHUNK_BYTES):
+            for piece in response.iter_raw():
                 file.write(piece)
                 done += len(piece)
                 tell(done, wanted.bytes)
