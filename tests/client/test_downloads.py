@@ -34,7 +34,7 @@ def breaking_at(end: int) -> httpx.Response:
 
 def ranged(request: httpx.Request) -> httpx.Response:
     begin = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-    return httpx.Response(206, content=CONTENT[begin:])
+    return httpx.Response(206, content=iter([CONTENT[begin:]]))
 
 
 def names(folder: Path) -> list[str]:
@@ -65,14 +65,14 @@ def test_a_later_call_goes_on_too(service: Played, tmp_path: Path) -> None:
 
 
 def test_a_store_that_knows_no_ranges_sends_all_again(service: Played, tmp_path: Path) -> None:
-    service.lay("GET /video", breaking_at(1000), httpx.Response(200, content=CONTENT))
+    service.lay("GET /video", breaking_at(1000), httpx.Response(200, content=iter([CONTENT])))
     download(service.connection(), wanted(), tmp_path / "out.mp4", lambda *_: None)
     assert (tmp_path / "out.mp4").read_bytes() == CONTENT
 
 
 def test_an_address_that_is_over_is_replaced(service: Played, tmp_path: Path) -> None:
     service.lay("GET /old", httpx.Response(403))
-    service.lay("GET /new", httpx.Response(200, content=CONTENT))
+    service.lay("GET /new", httpx.Response(200, content=iter([CONTENT])))
     links = iter(["http://store.test/old", "http://store.test/new"])
     plain = wanted()
     moved = Wanted(lambda: next(links), plain.bytes, plain.sha256)
@@ -81,7 +81,7 @@ def test_an_address_that_is_over_is_replaced(service: Played, tmp_path: Path) ->
 
 
 def test_other_bytes_are_not_kept(service: Played, tmp_path: Path) -> None:
-    service.lay("GET /video", httpx.Response(200, content=CONTENT[::-1]))
+    service.lay("GET /video", httpx.Response(200, content=iter([CONTENT[::-1]])))
     with pytest.raises(DownloadError, match="not what the service made"):
         download(service.connection(), wanted(), tmp_path / "out.mp4", lambda *_: None)
     assert names(tmp_path) == []
