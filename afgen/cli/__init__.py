@@ -10,6 +10,7 @@ import typer
 
 from afgen.cli import (
     batch,
+    compose,
     evaluate,
     make,
     measure,
@@ -53,6 +54,7 @@ app.command(epilog=make.RENDER_EXAMPLES)(make.render)
 app.command(epilog=batch.EXAMPLES)(batch.render_all)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=prepare.EXAMPLES)(prepare.prepare)
+app.command(epilog=compose.EXAMPLES)(compose.compose)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor):
     app.command()(command)
 app.add_typer(train.train, name="train")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import load_body
 from afgen.data.clips import load_talker
-from afgen.data.conversations import ConversationConfig, compose
+from afgen.data.examples import ConversationConfig, compose
 from afgen.errors import WeightsMismatchError
 from afgen.signals import Floats
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from afgen.clock import SAMPLES_PER_FRAME
 from afgen.data.listeners.cues import hear
-from afgen.data.shards import Sample, open_shards
+from afgen.data.shards import Metadata, Sample, open_shards
 from afgen.errors import FileMissingError
 from afgen.signals import Flags, Floats, to_sound
 
@@ -29,6 +29,7 @@ class Clip:
     name: str
     audio_S: Floats
     motion_TD: Floats
+    person: str = ""  # whose it is, where the shards tell
 
     @property
     def frames(self) -> int:
@@ -38,7 +39,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Talker:
-    """All clips of one speaker, with motion relative to how the face rests when silent."""
+    """All clips, with motion relative to how the speaker's face rests when silent."""
 
     clips: list[Clip]
 
@@ -53,19 +54,31 @@ def load_talker(shards_dir: Path) -> Talker:
     usable = [(clip, speech_T) for clip, speech_T in usable if speech_T.any()]
     if not usable:
         raise FileMissingError(f"no clips with speech in {shards_dir}")
-    rest_D = resting_motion([clip.motion_TD[~speech_T] for clip, speech_T in usable])
-    return Talker([_cut(clip, speech_T, rest_D) for clip, speech_T in usable])
+    people = {clip.person for clip, _ in usable}
+    rests = {
+        person: _rest([(clip, on_T) for clip, on_T in usable if clip.person == person])
+        for person in people
+    }
+    return Talker([_cut(clip, speech_T, rests[clip.person]) for clip, speech_T in usable])
 
 
-def resting_motion(silent_TD: list[Floats]) -> Floats:
-    """Motion (D,) of the silent face: the median over all silent frames."""
-    rest_D: Floats = np.median(np.concatenate(silent_TD), axis=0).astype(np.float32)
+def _rest(usable: list[tuple[Clip, Flags]]) -> Floats:
+    """Motion (D,) of one person's silent face: the median of all silent frames, or of all."""
+    silent_TD = np.concatenate([clip.motion_TD[~speech_T] for clip, speech_T in usable])
+    if not len(silent_TD):
+        silent_TD = np.concatenate([clip.motion_TD for clip, _ in usable])
+    rest_D: Floats = np.median(silent_TD, axis=0).astype(np.float32)
     return rest_D
 
 
 def _clip(sample: Sample) -> Clip:
     motion_TD, audio_S = (sample.arrays[name] for name in _FIELDS)
-    return Clip(sample.key, to_sound(audio_S), motion_TD)
+    return Clip(sample.key, to_sound(audio_S), motion_TD, person_in(sample.metadata))
+
+
+def person_in(metadata: Metadata) -> str:
+    """Whose recording it is; where the shards do not tell, all are taken for one person's."""
+    return str(metadata.get("identity_group") or "")
 
 
 def _cut(clip: Clip, speech_T: Flags, rest_D: Floats) -> Clip:
@@ -79,4 +92,5 @@ def _cut(clip: Clip, speech_T: Flags, rest_D: Floats) -> Clip:
         np.arange(len(clip.audio_S)) / SAMPLES_PER_FRAME, np.arange(clip.frames) + 0.5, quiet_T
     )
     sound_S = (clip.audio_S * gain_S)[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
-    return Clip(clip.name, sound_S.astype(np.float32), clip.motion_TD[start:end] - rest_D)
+    motion_TD = clip.motion_TD[start:end] - rest_D
+    return Clip(clip.name, sound_S.astype(np.float32), motion_TD, clip.person)

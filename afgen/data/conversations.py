@@ -1,9 +1,9 @@
-"""Training conversations of two people, composed of recorded talking and simulated behaviour.
+"""Conversations of two people, composed of recorded talking and simulated behaviour.
 
-The avatar's mouth and voice are real recordings, revoiced; head, gaze, lids, brows, smiles and all
-listening are simulated. A conversation is a function of (seed, index) and the clips alone.
+Mouth and voice of whoever talks are real recordings, revoiced; head, gaze, lids, brows, smiles and
+all listening are simulated. What is drawn comes from one generator, in a fixed order.
 
-Shape letters: T frames, S samples, D motion, A audio features, K behaviour channels, R references.
+Shape letters: T frames, S samples, D motion, K behaviour channels.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,10 @@ from typing import Final
 import numpy as np
 
 from afgen.clock import FRAME_RATE_HZ, SAMPLES_PER_FRAME
-from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import Body
 from afgen.data.clips import Clip
-from afgen.data.listeners import Answer, Channel, Performance, VoiceCues, hear, simulate
-from afgen.data.turns import Side, Utterance, draw_scene, draw_turns
+from afgen.data.listeners import Answer, Performance, VoiceCues, hear, simulate
+from afgen.data.turns import Scene, Side, Utterance, draw_scene, draw_turns
 from afgen.data.voices import (
     Voice,
     draw_room,
@@ -30,76 +29,91 @@ from afgen.data.voices import (
 from afgen.signals import Flags, Floats
 
 RAMP_FRAMES: Final = 5  # a recorded mouth fades into rest over this long
-REFERENCES: Final = 4  # R
 CROSSTALK_CHANCE: Final = 0.6
 TONES_CHANCE: Final = 0.12
 HABIT: Final = 0.3  # deviation of a person's habitual look from neutral
 
 
 @dataclass(frozen=True, slots=True)
-class ConversationConfig:
-    """Which conversations are drawn."""
+class Participant:
+    """One of the two, over all T frames."""
 
-    seed: int = 0
-    frames: int = 24 * FRAME_RATE_HZ
+    speaker: str  # whose voice and mouth it is, where the clips tell
+    clips: tuple[Clip, ...]  # what is said, in this order
+    speech_T: Flags  # "mm" is no speech
+    voice_S: Floats  # at the mouth, "mm" included
+    recorded_S: Floats  # through a room and a microphone, with the other's voice behind it
+    motion_TD: Floats
+    habit_D: Floats  # the resting face
+    acts: Performance
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """One conversation, as the generator is trained on it."""
+class Conversation:
+    """Two people together."""
 
-    avatar_audio_TA: Floats
-    user_audio_TA: Floats
-    user_motion_TD: Floats
-    motion_TD: Floats  # of the avatar
-    references_RD: Floats  # motions of pictures of the avatar
-    avatar_speech_T: Flags
+    scene: Scene
+    avatar: Participant
+    user: Participant
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One person's side before it is recorded: clean voice, face from the recordings, cues."""
 
+    clips: tuple[Clip, ...]
     voice_S: Floats
     face_TD: Floats
     cues: VoiceCues
 
 
-def compose(
-    clips: list[Clip], body: Body, features: LogMelFeatures, config: ConversationConfig, index: int
-) -> Example:
-    """Conversation number `index`."""
-    rng = np.random.default_rng((config.seed, index))
+def converse(rng: np.random.Generator, clips: list[Clip], body: Body, frames: int) -> Conversation:
+    """One conversation of T = `frames`; where the clips are of several people, between two."""
+    cast = _cast(rng, clips)
     voices = {side: draw_voice(rng) for side in Side}
-    lengths = {side: [_length(clip, voices[side]) for clip in clips] for side in Side}
-    turns = draw_turns(rng, draw_scene(rng), config.frames, lengths)
+    lengths = {side: [_length(clip, voices[side]) for clip in cast[side]] for side in Side}
+    scene = draw_scene(rng)
+    turns = draw_turns(rng, scene, frames, lengths)
+    parts = [_part(cast[side], body, turns, side, voices[side], frames) for side in Side]
+    acts = _acts(parts[0], parts[1], rng)
+    voiced = [_with_hums(part.voice_S, one, rng) for part, one in zip(parts, acts, strict=True)]
+    recorded = _recorded(voiced, rng)
+    habits = [_habit(body, rng) for _ in parts]
     avatar, user = (
-        _part(
-            clips,
-            body,
-            [turn for turn in turns if turn.side is side],
-            voice=voices[side],
-            frames=config.frames,
+        Participant(
+            speaker=cast[side][0].person,
+            clips=part.clips,
+            speech_T=part.cues.speech_T,
+            voice_S=voice_S,
+            recorded_S=recorded_S,
+            motion_TD=part.face_TD + body.motion(one.behaviour_TK) + habit_D,
+            habit_D=habit_D,
+            acts=one,
         )
-        for side in (Side.AVATAR, Side.USER)
+        for side, part, voice_S, recorded_S, habit_D, one in zip(
+            Side, parts, voiced, recorded, habits, acts, strict=True
+        )
     )
+    return Conversation(scene, avatar, user)
+
+
+def _cast(rng: np.random.Generator, clips: list[Clip]) -> dict[Side, list[Clip]]:
+    """Who takes which side: two different people, or one recorded person on both."""
+    people = sorted({clip.person for clip in clips})
+    if len(people) == 1:
+        return dict.fromkeys(Side, clips)
+    chosen = rng.permutation(len(people))
+    return {
+        side: [clip for clip in clips if clip.person == people[number]]
+        for side, number in zip(Side, chosen[: len(Side)], strict=True)
+    }
+
+
+def _acts(avatar: _Part, user: _Part, rng: np.random.Generator) -> tuple[Performance, Performance]:
+    """What both do besides talking: the avatar sees the user, who sees nothing."""
     seeds = rng.integers(0, 2**31, 2)
     user_acts = simulate(user.cues, avatar.cues, None, int(seeds[0]))
-    acts = simulate(avatar.cues, user.cues, user_acts.behaviour_TK, int(seeds[1]))
-    avatar_S, user_S = _recorded(
-        [_with_hums(avatar.voice_S, acts, rng), _with_hums(user.voice_S, user_acts, rng)], rng
-    )
-    habit_D = _habit(body, rng)
-    motion_TD = avatar.face_TD + body.motion(acts.behaviour_TK) + habit_D
-    user_TD = user.face_TD + body.motion(user_acts.behaviour_TK) + _habit(body, rng)
-    return Example(
-        avatar_audio_TA=features(avatar_S)[0],
-        user_audio_TA=features(user_S)[0],
-        user_motion_TD=_tracked(user_TD, rng),
-        motion_TD=motion_TD,
-        references_RD=_references(body, motion_TD, habit_D, acts, rng),
-        avatar_speech_T=avatar.cues.speech_T,
-    )
+    return simulate(avatar.cues, user.cues, user_acts.behaviour_TK, int(seeds[1])), user_acts
 
 
 def _length(clip: Clip, voice: Voice) -> int:
@@ -107,9 +121,10 @@ def _length(clip: Clip, voice: Voice) -> int:
 
 
 def _part(
-    clips: list[Clip], body: Body, said: list[Utterance], *, voice: Voice, frames: int
+    clips: list[Clip], body: Body, turns: list[Utterance], side: Side, voice: Voice, frames: int
 ) -> _Part:
     """One person's utterances in their places; the face is at rest (zero) between them."""
+    said = [turn for turn in turns if turn.side is side]
     voice_S = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
     face_TD = np.zeros((frames, len(body.mirror_D)), np.float32)
     for turn in said:
@@ -122,7 +137,7 @@ def _part(
         sound_S = revoice(clip.audio_S, voice)[: kept * SAMPLES_PER_FRAME]
         first = turn.start_frame * SAMPLES_PER_FRAME
         voice_S[first : first + len(sound_S)] = sound_S
-    return _Part(voice_S, face_TD, hear(voice_S))
+    return _Part(tuple(clips[turn.clip] for turn in said), voice_S, face_TD, hear(voice_S))
 
 
 def _ramp(frames: int) -> Floats:
@@ -188,37 +203,3 @@ def _habit(body: Body, rng: np.random.Generator) -> Floats:
     random_D = rng.normal(0, HABIT, len(body.mirror_D)).astype(np.float32)
     habit_D: Floats = random_D @ body.habit_DD
     return habit_D
-
-
-def _tracked(motion_TD: Floats, rng: np.random.Generator) -> Floats:
-    """Motion as a tracker on a webcam sees it: noise, another scale of pose, a lost stretch."""
-    pose_gain = rng.uniform(0.7, 1.6)
-    seen_TD = motion_TD + rng.normal(0, rng.uniform(0.02, 0.15), motion_TD.shape)
-    seen_TD[:, :6] *= pose_gain
-    if rng.random() < 0.15:
-        start = int(rng.integers(len(seen_TD)))
-        end = start + int(rng.integers(10, 100))
-        seen_TD[start:end] = seen_TD[start]
-    tracked_TD: Floats = seen_TD.astype(np.float32)
-    return tracked_TD
-
-
-def _references(
-    body: Body, motion_TD: Floats, habit_D: Floats, acts: Performance, rng: np.random.Generator
-) -> Floats:
-    """Motions (R, D) of pictures of this person: at rest, smiling, mouth open, and any frame.
-
-    The head of a picture is at its own rest, so that the pose is small.
-    """
-    amounts_RK = np.zeros((REFERENCES, acts.behaviour_TK.shape[1]), np.float32)
-    amounts_RK[:, Channel.SMILE] = acts.person.resting_smile
-    amounts_RK[:, Channel.BROW_RAISE] = acts.person.resting_brow
-    amounts_RK[1:3, Channel.SMILE] += rng.uniform(0, 0.7, 2)
-    amounts_RK[2, Channel.JAW_OPEN] = rng.uniform(0.1, 0.7)
-    amounts_RK[:3, Channel.GAZE_X] = rng.normal(0, 0.12, 3)
-    references_RD = body.motion(amounts_RK) + habit_D
-    open_eyed = np.flatnonzero(acts.behaviour_TK[:, Channel.BLINK] < 0.1)
-    references_RD[3] = motion_TD[rng.choice(open_eyed)]
-    references_RD[:, :6] *= 0.25
-    references: Floats = references_RD.astype(np.float32)
-    return references

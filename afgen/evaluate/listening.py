@@ -15,7 +15,7 @@ from afgen.clock import FRAME_RATE_HZ
 from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import Body, load_body
 from afgen.data.clips import Clip, load_talker
-from afgen.data.conversations import ConversationConfig, Example, compose
+from afgen.data.examples import ConversationConfig, Example, compose
 from afgen.data.listeners import Channel
 from afgen.data.listeners.cues import run_lengths
 from afgen.data.listeners.shapes import swell

@@ -8,7 +8,7 @@ from afgen.conditions.logmel import LogMelConfig, LogMelFeatures
 from afgen.data.bank import Bank, BankConfig, build_bank
 from afgen.data.body import load_body
 from afgen.data.clips import Clip, load_talker
-from afgen.data.conversations import REFERENCES, ConversationConfig, Example, compose
+from afgen.data.examples import REFERENCES, ConversationConfig, Example, compose
 from afgen.data.turns import Scene, Side, draw_turns
 from afgen.data.variation import VariationConfig, vary
 from afgen.errors import FileMissingError, WeightsMismatchError

@@ -8,7 +8,7 @@ import numpy as np
 from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.bank import FIELDS, Bank
 from afgen.data.body import load_body
-from afgen.data.conversations import ConversationConfig, compose
+from afgen.data.examples import ConversationConfig, compose
 from afgen.generator.config import GeneratorConfig, portrait
 from afgen.train.generator import ForcingConfig, GeneratorRecipe
 from afgen.train.loop import LearningConfig, LoopConfig
