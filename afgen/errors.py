@@ -32,6 +32,7 @@
 Core errors carry a stable `code`, never an HTTP status; front ends map them in one place.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -47,6 +48,13 @@ class AfgenError(Exception):
         super().__init__(message)
         self.message = message
         self.advice = hint if hint is not None else self.hint
+
+
+def kinds(base: type[AfgenError] = AfgenError) -> Iterator[type[AfgenError]]:
+    """Every kind of error, a parent before its children: a code that is inherited is its own."""
+    yield base
+    for kind in base.__subclasses__():
+        yield from kinds(kind)
 
 
 class InputError(AfgenError):
@@ -530,6 +538,13 @@ class ForbiddenError(RequestError):
 
     code = "scope_missing"
     hint = "Use a key that has the scope named here."
+
+
+class CursorError(RequestError):
+    """The cursor is not one that this list gave out."""
+
+    code = "cursor"
+    hint = "Begin without a cursor, and use next_cursor with the same filters."
 
 
 class LeaseError(AfgenError):
