@@ -1,6 +1,7 @@
 """What every command shares: talking to the terminal, progress, errors, checked options."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -62,7 +63,7 @@ def run(app: typer.Typer) -> int:
     except AfgenError as error:
         return _complain(error)
     except ImportError as error:
-        return _complain(SetupError(f"a library cannot be loaded: {error}"))
+        return _complain(_missing(error))
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:
@@ -78,6 +79,24 @@ def _complain(error: AfgenError) -> int:
     if error.advice:
         say("       {}", error.advice)
     return error.exit_code
+
+
+def _missing(error: ImportError) -> SetupError:
+    """A library that the service alone needs may not be there; any other is a broken setup."""
+    library = (error.name or "").partition(".")[0]
+    if library not in _service_libraries():
+        return SetupError(f"a library cannot be loaded: {error}")
+    return SetupError(
+        f"This command needs {library}.", hint="Install it with: pip install 'afgen[service]'"
+    )
+
+
+def _service_libraries() -> set[str]:
+    """What the extra of the package brings, by the names of imports."""
+    from importlib.metadata import requires
+
+    of_extra = (one for one in requires("afgen") or () if "extra == 'service'" in one)
+    return {re.split(r"[^\w.-]", one)[0].replace("-", "_") for one in of_extra}
 
 
 def _misused(error: Any) -> int:

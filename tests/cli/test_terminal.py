@@ -55,6 +55,16 @@ def test_a_library_that_cannot_be_loaded_points_to_the_doctor(
     assert "afgen doctor" in capsys.readouterr().err
 
 
+def test_without_the_service_extra_it_says_what_to_install(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = ModuleNotFoundError("No module named 'celery'", name="celery")
+    assert run(ending_in(error)) == 3
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "error (setup): This command needs celery."
+    assert "pip install 'afgen[service]'" in second
+
+
 def test_logs_get_a_line_a_quarter_and_no_control_codes() -> None:
     told: list[tuple[str, ...]] = []
     with progress.lines(lambda *line: told.append(line)) as show:
