@@ -302,6 +302,8 @@ class Endpoint(Base):
     kinds: Mapped[list[str]]  # of events; none means all
     secrets: Mapped[list[Json]]  # secret, and expires_at of one that has been replaced
     enabled: Mapped[bool]
+    disabled_reason: Mapped[str | None]  # gone, failing; None where its owner turned it off
+    failing_since: Mapped[datetime | None]  # the first failure after which nothing arrived
     created_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "tenant_id", "created_at", "id"),)
