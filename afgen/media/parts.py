@@ -27,7 +27,7 @@ def open_parts(path: Path, resume_key: str) -> Path:
     Raises:
         OutputUnwritableError, DiskFullError: the folder can't be written.
     """
-    folder = _parts_folder(path)
+    folder = parts_folder(path)
     with writing(path):
         stored = folder / _KEY_FILE
         if not stored.is_file() or stored.read_text("utf-8") != resume_key:
@@ -41,23 +41,33 @@ def open_parts(path: Path, resume_key: str) -> Path:
 
 def parts_key(path: Path) -> str | None:
     """The key of the half-made video `path`, or None when there is none."""
-    stored = _parts_folder(path) / _KEY_FILE
+    stored = parts_folder(path) / _KEY_FILE
     return stored.read_text("utf-8") if stored.is_file() else None
 
 
 def forget_parts(path: Path) -> None:
     """Throw away the half-made video `path`, if there is one."""
-    shutil.rmtree(_parts_folder(path), ignore_errors=True)
+    shutil.rmtree(parts_folder(path), ignore_errors=True)
 
 
 def is_begun(folder: Path) -> bool:
     """Whether there is work to go on with: a finished segment, or what a caller keeps there."""
-    return any(
-        part.name not in (_KEY_FILE, LISTING_FILE)
-        and part.suffix != ".partial"
-        and not part.name.endswith(_TAIL)
-        for part in folder.glob("*")
-    )
+    return bool(lasting_parts(folder))
+
+
+def lasting_parts(folder: Path) -> list[Path]:
+    """What there is to go on with: first what callers keep there, then finished segments in order.
+
+    Whoever copies these in this order has, at any moment, something that can be gone on with.
+    """
+    segments = finished_parts(folder)  # seen first: what they are gone on from is there by then
+    kept = [part for part in folder.glob("*") if part.suffix not in (".mp4", ".partial")]
+    return sorted(part for part in kept if part.name not in (_KEY_FILE, LISTING_FILE)) + segments
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the half-made video `path` lies."""
+    return path.parent / f".{path.name}.parts"
 
 
 def finished_parts(folder: Path) -> list[Path]:
@@ -76,7 +86,3 @@ def list_parts(folder: Path) -> None:
 def tail_of(path: Path) -> Path:
     """Name of a last segment that is shorter than the others, and is never resumed from."""
     return path.with_name(f"{path.stem}{_TAIL}")
-
-
-def _parts_folder(path: Path) -> Path:
-    return path.parent / f".{path.name}.parts"

@@ -131,7 +131,7 @@ class _Batch:
             if report is not None:
                 self._ended.put(Outcome(order, report, skipped=True))
                 return None
-            take = stack.enter_context(prepared(order, self._unless_stopped, self._models))
+            take = stack.enter_context(prepared(order, self._telling(order), self._models))
         except AfgenError as error:
             self._ended.put(Outcome(order, error=error))
             return None
@@ -184,6 +184,7 @@ class _Batch:
         self._count(1, 0)
         total = self._frames_known if self._all_known else None
         self._progress(Progress("Rendering", self._frames_made, total))
+        take.order.listener(Progress("Rendering", take.writer.frames, take.frames))
 
     def _count(self, made: int, known: int) -> None:
         with self._counting:
@@ -198,7 +199,13 @@ class _Batch:
             stack.__exit__(type(error), error, error.__traceback__)
         return Outcome(take.order, error=error)
 
-    def _unless_stopped(self, progress: Progress) -> None:
-        if self._stopped.is_set():
-            raise _StoppedError
-        self._progress(progress)
+    def _telling(self, order: Order) -> Listener:
+        """A listener to the reading of a recording, which ends it when nobody waits any more."""
+
+        def tell(progress: Progress) -> None:
+            if self._stopped.is_set():
+                raise _StoppedError
+            self._progress(progress)
+            order.listener(progress)
+
+        return tell

@@ -38,9 +38,9 @@ class Report(BaseModel):
 
     @property
     def key(self) -> str:
-        """The fingerprint of the render it tells of, however many rows it was one of."""
+        """The fingerprint of the render it tells of, wherever it was made and among how many."""
         return fingerprint(
-            self.sources,
+            {"avatar": self.sources.avatar},
             self.settings,
             self.inputs_sha256,
             self.weights_sha256,

@@ -20,7 +20,7 @@ from afgen.render.framing import Framing, framing_for
 from afgen.render.kept import ENCODING, kept_state
 from afgen.render.layout import Compose, layout_for
 from afgen.render.output import check_output, half_made, report_of
-from afgen.render.progress import Listener
+from afgen.render.progress import Listener, silent
 from afgen.render.report import Report, fingerprint, versions
 from afgen.render.settings import RenderSettings, Sources
 from afgen.render.stopwatch import Stopwatch, peak_memory_mb
@@ -33,7 +33,8 @@ class Order:
     """A render that is asked for.
 
     `resume` goes on with what an interrupted run has left, and None does so where that is of this
-    very render. `force` replaces an existing video.
+    very render. `force` replaces an existing video. In a batch, `listener` is told how far this
+    render is, and an AfgenError that it raises ends this one alone.
     """
 
     sources: Sources
@@ -41,6 +42,7 @@ class Order:
     output: Path
     resume: bool | None = False
     force: bool = False
+    listener: Listener = silent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,9 +136,12 @@ def prepared(order: Order, progress: Listener, models: Models | None = None) -> 
 
 
 def fingerprint_of(order: Order, inputs_sha256: dict[str, str], models: Models) -> str:
-    """What tells this render from all others: only work of the same one is gone on with."""
+    """What tells this render from all others: only work of the same one is gone on with.
+
+    It knows the inputs by their bytes, so that the work can go on in another place.
+    """
     return fingerprint(
-        order.sources,
+        {"avatar": order.sources.avatar},
         order.settings,
         inputs_sha256,
         models.weights_sha256,

@@ -55,7 +55,7 @@ def understand_sources(
     """
     kept = parts / _FILE
     if kept.is_file():
-        return _load(kept)
+        return _load(kept, sources)
     encode = None if settings.only == "talking" else autoencoder.encode  # nobody is looked at
     found = _read(sources, settings, encode, progress)
     understood = Understood(
@@ -130,12 +130,16 @@ def _files(paths: list[Path], settings: RenderSettings) -> list[SoundFile] | Non
 def _user_view(
     sources: Sources, settings: RenderSettings, found: tracks.Understanding
 ) -> UserView | None:
-    video = sources.user_video or sources.conversation
+    video = _user_video(sources)
     if video is None or found.user is None or found.user.track is None:
         return None
     face = found.user.track
     box = Box(*np.median(face.box_T4[face.present_T], axis=0).tolist())
     return UserView(video, frames_in(settings.start_s), box)
+
+
+def _user_video(sources: Sources) -> Path | None:
+    return sources.user_video or sources.conversation
 
 
 def _save(understood: Understood, path: Path) -> None:
@@ -153,7 +157,7 @@ def _save(understood: Understood, path: Path) -> None:
     plain = {
         "frames": conversation.frames,
         "summary": understood.summary,
-        "user_view": None if view is None else {**asdict(view), "video": str(view.video)},
+        "user_view": None if view is None else {"at": view.start_frame, "face": asdict(view.face)},
     }
     with ZipFile(path, "w") as archive:  # np.savez leaves its own open when the disk is full
         for name, array in {"plain": np.array(json.dumps(plain)), **arrays}.items():
@@ -161,7 +165,7 @@ def _save(understood: Understood, path: Path) -> None:
                 np.save(member, array, allow_pickle=False)
 
 
-def _load(path: Path) -> Understood:
+def _load(path: Path, sources: Sources) -> Understood:
     with np.load(path, allow_pickle=False) as stored:
         plain = json.loads(str(stored["plain"]))
         arrays = {name: stored[name] for name in stored.files if name != "plain"}
@@ -169,7 +173,7 @@ def _load(path: Path) -> Understood:
         Track(*(arrays.get(f"{side}.{name}") for name in ("audio_S", "motion_TD", "present_T")))
         for side in ("avatar", "user")
     ]
-    view = plain["user_view"]
-    if view is not None:
-        view = UserView(Path(view["video"]), view["start_frame"], Box(**view["face"]))
+    view, video = plain["user_view"], _user_video(sources)
+    if view is not None and video is not None:
+        view = UserView(video, view["at"], Box(**view["face"]))
     return Understood(Conversation(plain["frames"], *sides), view, plain["summary"])

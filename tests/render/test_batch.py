@@ -1,5 +1,6 @@
 """Several recordings as rows of one batch: each as if it had been alone."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +13,15 @@ from afgen.errors import AfgenError, DiskFullError
 from afgen.media.audio import write_wav
 from afgen.media.decode import decode_video
 from afgen.media.encode import VideoWriter
+from afgen.media.files import sha256_of
+from afgen.media.parts import lasting_parts, open_parts, parts_folder
 from afgen.media.probe import probe
 from afgen.presets import Models
 from afgen.render.batch import Outcome, render_rows
 from afgen.render.job import render
 from afgen.render.progress import Progress, silent
 from afgen.render.settings import Sources
-from afgen.render.take import Order
+from afgen.render.take import Order, fingerprint_of
 from tests.render.conftest import QUICK
 from tests.render.untrained import voice
 
@@ -141,6 +144,25 @@ def test_one_that_fails_on_the_way_fails_alone(
     assert not (tmp_path / "long.mp4").exists()
 
 
+def test_a_listener_that_objects_ends_its_render_alone(
+    orders: Orders, models: Models, tmp_path: Path
+) -> None:
+    told: list[Progress] = []
+
+    def objects(progress: Progress) -> None:
+        told.append(progress)
+        if progress.stage == "Rendering" and progress.done == 13:
+            raise DiskFullError("Enough.")
+
+    long, short = orders("long", "short")
+    outcomes = by_name(
+        list(render_rows([replace(long, listener=objects), short], models, QUICK, rows=2))
+    )
+    assert isinstance(outcomes["long"].error, DiskFullError)
+    assert outcomes["short"].error is None
+    assert told == [Progress("Rendering", done, 50) for done in range(1, 14)]
+
+
 def test_what_is_finished_is_not_done_again(orders: Orders, models: Models, tmp_path: Path) -> None:
     list(render_rows(orders("short"), models, QUICK))
     before = (tmp_path / "short.mp4").stat()
@@ -187,10 +209,25 @@ def test_a_stopped_batch_is_gone_on_with(sources: Sources, models: Models, tmp_p
     order = Order(sources, QUICK, tmp_path / "out.mp4", resume=None)
     with pytest.raises(Killed):
         list(render_rows([order], models, QUICK, progress=killed))
+    order = elsewhere(order, models, tmp_path / "another machine")
     (outcome,) = render_rows([order], models, QUICK, progress=watched)
     assert outcome.report is not None
     assert seen[0] > 250
     assert outcome.report.output_sha256 == whole.output_sha256
+
+
+def elsewhere(order: Order, models: Models, folder: Path) -> Order:
+    """The same render in another folder, inputs and all, with what is half-made."""
+    folder.mkdir()
+    inputs = {role: sha256_of(path) for role, path in order.sources.files.items()}
+    moved = {
+        role: shutil.copy(path, folder / path.name) for role, path in order.sources.files.items()
+    }
+    there = replace(order, sources=Sources.model_validate(moved), output=folder / order.output.name)
+    parts = open_parts(there.output, fingerprint_of(there, inputs, models))
+    for part in lasting_parts(parts_folder(order.output)):
+        shutil.copy(part, parts)
+    return there
 
 
 def test_leaving_early_leaves_no_thread_waiting(orders: Orders, models: Models) -> None:
