@@ -34,12 +34,17 @@ def evaluate(
         typer.Option(
             metavar="NAME=WEIGHTS",
             help="A row: a preset, or the file of a generator or baseline. Repeat for more; "
-            "differences are taken to the first.",
+            "differences are taken to the first. WEIGHTS@user=2,audio=3,nfe=5 samples it its own "
+            "way.",
         ),
     ],
     without_user: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Add that row again, with the user left out."),
+    ] = None,
+    without_user_motion: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Add that row again, the user heard and not seen."),
     ] = None,
     held_out: Annotated[
         float | None,
@@ -69,7 +74,8 @@ def evaluate(
 
     sampling = Sampling(nfe, guidance_audio, guidance_user)
     samples = open_shards(shards)
-    systems = _systems(system, without_user or [], device, sampling)
+    again = {"user": without_user or [], "user motion": without_user_motion or []}
+    systems = _systems(system, again, device, sampling)
     config = CompareConfig(draws=draws, seed=seed, bootstrap=BootstrapConfig(draws=intervals))
     comparison = _compared(samples, systems, output, config, held_out, clips)
     if as_json:
@@ -147,10 +153,11 @@ def videos(
 
 
 def _systems(
-    given: list[str], without_user: list[str], device: str, sampling: "Sampling"
+    given: list[str], again: dict[str, list[str]], device: str, sampling: "Sampling"
 ) -> "list[System]":
-    """The rows as they were asked for; one without the user stands behind the one with."""
-    from afgen.evaluate.systems import WithoutUser, load_system
+    """The rows as they were asked for; behind each, the same without what is in `again`."""
+    from afgen.evaluate.loading import load_system
+    from afgen.evaluate.systems import WithoutUser
 
     systems: list[System] = []
     for each in given:
@@ -159,11 +166,14 @@ def _systems(
             raise OptionError(f"--system {each}: give NAME=WEIGHTS.")
         loaded = load_system(name, source, device=device, sampling=sampling)
         systems.append(loaded)
-        if name in without_user:
-            systems.append(WithoutUser(loaded, f"{name} without user"))
-    unknown = set(without_user) - {one.name for one in systems}
-    if unknown:
-        raise OptionError(f"--without-user {min(unknown)}: there is no such --system.")
+        for left_out, names in again.items():
+            if name in names:
+                heard = left_out == "user motion"
+                systems.append(WithoutUser(loaded, f"{name} without {left_out}", heard=heard))
+    for left_out, names in again.items():
+        for name in set(names) - {one.name for one in systems}:
+            option = f"--without-{left_out.replace(' ', '-')}"
+            raise OptionError(f"{option} {name}: there is no such --system.")
     return systems
 
 

@@ -7,30 +7,21 @@ Shape letters: R recordings, T frames, D motion.
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from afgen.baseline.model import WindowGenerator
 from afgen.baseline.sampler import WindowSampler
 from afgen.baseline.state import WindowState
-from afgen.baseline.weights import PART, baseline_from
-from afgen.checkpoint import load_checkpoint
 from afgen.clock import seconds_at
 from afgen.conditions.features import AudioFeatures
-from afgen.conditions.kinds import features_from
-from afgen.errors import OptionError
 from afgen.evaluate.rollout import Heard, Sampler, roll_out
 from afgen.evaluate.roofline import spent_on
-from afgen.generator.guidance import Guidance
 from afgen.generator.state import StreamState
 from afgen.generator.stream import MotionSampler
-from afgen.generator.weights import generator_from
-from afgen.presets import PRESETS, Models, load_models
 from afgen.signals import Conditions, Floats
 
 WARM_UP: Final = 2  # windows that are not timed: the first of a stream, and one of the usual shape
@@ -209,60 +200,6 @@ def window_system(
     )
 
 
-def load_system(
-    name: str, source: str, *, device: str = "auto", sampling: Sampling | None = None
-) -> System:
-    """A preset by its name, or the file of a generator or of a baseline.
-
-    A file is sampled with the joints and the remembered noise of the `portrait` preset, so that
-    files differ by their weights alone. Raises OptionError for a name that is neither, and
-    WeightsError of one kind or another.
-    """
-    sampling = sampling or Sampling()
-    if source in PRESETS:
-        models = load_models(source, device)
-        return _streaming(
-            name, models, sampling, models.features["streaming"], models.weights_sha256["generator"]
-        )
-    if not Path(source).is_file():
-        raise OptionError(
-            f"{source} is neither a file nor a preset.",
-            hint=f"Give a file of weights, or one of {', '.join(PRESETS)}.",
-        )
-    models, checkpoint = load_models("portrait", device), load_checkpoint(Path(source))
-    features = features_from(checkpoint.config.get("features", {}), device=models.device)
-    if PART in checkpoint.config:
-        baseline = baseline_from(checkpoint, device=models.device)
-        return _baseline(name, models, baseline, sampling, features, checkpoint.sha256)
-    models = replace(models, generator=generator_from(checkpoint, device=models.device))
-    return _streaming(name, models, sampling, features, checkpoint.sha256)
-
-
-def _streaming(
-    name: str, models: Models, sampling: Sampling, features: AudioFeatures, sha256: str
-) -> System:
-    sampler = models.sampler(sampling.nfe, sampling.guidance_audio, sampling.guidance_user)
-    return streaming_system(name, sampler, features, sha256, threads=models.threads)
-
-
-def _baseline(
-    name: str,
-    models: Models,
-    baseline: WindowGenerator,
-    sampling: Sampling,
-    features: AudioFeatures,
-    sha256: str,
-) -> System:
-    sampler = WindowSampler(
-        baseline,
-        sampling.nfe,
-        Guidance(sampling.guidance_audio, sampling.guidance_user),
-        continuity=models.continuity,
-        context_noise=models.context_noise,
-    )
-    return window_system(name, sampler, features, sha256, threads=models.threads)
-
-
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
     """As many of torch's threads as the models want; a small network is fastest on one."""
@@ -276,15 +213,17 @@ def torch_threads(threads: int) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class WithoutUser:
-    """A system to which the user is neither seen nor heard."""
+    """A system that does not see the user and, unless the user is `heard`, does not hear them."""
 
     system: System
     name: str
+    heard: bool = False
 
     @property
     def fingerprint(self) -> str:
         """See `System`."""
-        return f"{self.system.fingerprint} without the user"
+        left_out = "the user's motion" if self.heard else "the user"
+        return f"{self.system.fingerprint} without {left_out}"
 
     @property
     def motion_dim(self) -> int:
@@ -300,8 +239,15 @@ class WithoutUser:
         self, heard: Sequence[Heard], reference_RD: Floats, seeds: Sequence[int]
     ) -> list[Floats]:
         """See `System`."""
-        alone = [Heard(one.avatar_audio_TA, length=one.frames) for one in heard]
-        return self.system.generate(alone, reference_RD, seeds)
+        blind = [
+            Heard(
+                one.avatar_audio_TA,
+                one.user_audio_TA if self.heard else None,
+                length=one.frames,
+            )
+            for one in heard
+        ]
+        return self.system.generate(blind, reference_RD, seeds)
 
     def latency(self, repetitions: int) -> Latency:
         """See `System`."""

@@ -42,19 +42,21 @@ def test_the_paper_s_table_comes_from_one_command(
     afgen: Afgen, shards: Path, weights: tuple[Path, Path], tmp_path: Path
 ) -> None:
     stream, window = weights
-    rows = ("--system", f"ours={stream}", "--without-user", "ours", "--system", f"INFP*={window}")
+    again = ("--without-user", "ours", "--without-user-motion", "ours")
+    rows = ("--system", f"ours={stream}", *again, "--system", f"INFP*={window}")
     outcome = afgen("evaluate", shards, "-o", tmp_path / "out", *rows, *QUICK, "--json")
     assert outcome.code == 0, outcome.err
     result = json.loads(outcome.out)
     names = [row["name"] for row in result["rows"]]
-    assert names == ["ground truth", "ours", "ours without user", "INFP*"]
-    ours, baseline = result["rows"][1]["latency"], result["rows"][3]["latency"]
+    less = ["ours without user", "ours without user motion"]
+    assert names == ["ground truth", "ours", *less, "INFP*"]
+    ours, baseline = result["rows"][1]["latency"], result["rows"][4]["latency"]
     assert baseline["window_s"] == 7.5 * ours["window_s"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     wanted = {"results.json", "table.md", "table.tex", "figures.png", "courses.png", "motions"}
     assert written == wanted
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == result
-    assert len(list((tmp_path / "out" / "motions").iterdir())) == 3 * 4
+    assert len(list((tmp_path / "out" / "motions").iterdir())) == 4 * 4
 
 
 @pytest.mark.slow
@@ -78,6 +80,8 @@ def test_a_second_run_generates_nothing_and_gives_the_same_figures(
         (("--system", "ours"), 2, "NAME=WEIGHTS"),
         (("--system", "ours=nowhere.safetensors"), 2, "neither a file nor a preset"),
         (("--system", "ours=portrait", "--without-user", "theirs"), 2, "no such --system"),
+        (("--system", "ours=portrait", "--without-user-motion", "a"), 2, "--without-user-motion a"),
+        (("--system", "ours=portrait@volume=2"), 2, "after @"),
     ],
 )
 def test_rows_that_make_no_sense_are_refused(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import torch
 from afgen.baseline.config import beside
 from afgen.baseline.weights import save_baseline, untrained_baseline
 from afgen.conditions.logmel import LogMelFeatures
-from afgen.errors import OptionError, WeightsMissingError
+from afgen.errors import WeightsMissingError
+from afgen.evaluate.loading import load_system
 from afgen.evaluate.rollout import Heard
-from afgen.evaluate.systems import Sampling, System, WithoutUser, load_system
+from afgen.evaluate.systems import Sampling, System, WithoutUser
 from afgen.generator.config import GeneratorConfig
 from afgen.generator.weights import save_generator, untrained_generator
 from afgen.signals import Floats
@@ -59,6 +61,21 @@ def test_every_kind_makes_as_many_frames_as_were_heard(
     assert all(np.isfinite(motion_TD).all() for motion_TD in motions)
 
 
+def test_a_user_who_is_not_seen_is_still_heard(systems: dict[str, System]) -> None:
+    blind = WithoutUser(systems["stream"], "blind", heard=True)
+    one, other = heard(30, 1), heard(30, 2)
+    moved = replace(one, user_motion_TD=other.user_motion_TD)
+    spoken = replace(one, user_audio_TA=other.user_audio_TA)
+    reference_RD = np.zeros((1, 38), np.float32)
+    a_TD, b_TD, c_TD = (
+        blind.generate([each], reference_RD, [5])[0] for each in (one, moved, spoken)
+    )
+    assert np.array_equal(a_TD, b_TD)
+    assert not np.array_equal(a_TD, c_TD)
+    deaf = WithoutUser(systems["stream"], "deaf")
+    assert len({blind.fingerprint, deaf.fingerprint, systems["stream"].fingerprint}) == 3
+
+
 @pytest.mark.parametrize("kind", ["stream", "window"])
 def test_without_the_user_nothing_of_the_user_matters(
     systems: dict[str, System], kind: str
@@ -89,13 +106,6 @@ def test_nobody_at_all_to_hear_is_no_hindrance(systems: dict[str, System]) -> No
     assert motion_TD.shape == (12, 38)
 
 
-def test_other_weights_and_other_settings_are_other_systems(weights: dict[str, Path]) -> None:
-    path = str(weights["stream"])
-    same, again = (load_system(name, path, sampling=FEW) for name in ("a", "b"))
-    other = load_system("a", path, sampling=Sampling(nfe=4))
-    assert same.fingerprint == again.fingerprint != other.fingerprint
-
-
 def test_the_embedded_preset_is_a_system() -> None:
     try:
         system = load_system("ours", "portrait", sampling=FEW)
@@ -108,8 +118,3 @@ def test_threads_are_left_as_they_were(systems: dict[str, System]) -> None:
     before = torch.get_num_threads()
     systems["stream"].latency(1)
     assert torch.get_num_threads() == before
-
-
-def test_what_is_neither_file_nor_preset_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="neither a file nor a preset"):
-        load_system("x", str(tmp_path / "none.safetensors"))
