@@ -61,6 +61,7 @@ class ServiceSettings(BaseSettings):
     rate_burst: int = Field(500, ge=1)
     quota_active_jobs: int = Field(20_000, ge=1, description="queued and running, of one tenant")
     quota_stored_bytes: int = Field(200 * _GiB, ge=1)
+    quota_seconds_a_day: float | None = Field(None, gt=0, description="of video, a day in UTC")
 
     @field_validator("database_url")
     @classmethod

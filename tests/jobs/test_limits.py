@@ -1,0 +1,168 @@
+"""Rates and quotas: the same answers from Redis and from memory."""
+
+import logging
+import math
+from dataclasses import astuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from afgen.errors import QuotaError
+from afgen.jobs.limits import (
+    Amounts,
+    Buckets,
+    MemoryBuckets,
+    Rate,
+    Taken,
+    connect_buckets,
+    quotas_of,
+    rate_fields,
+    require_room,
+)
+from afgen.jobs.settings import ServiceSettings
+
+SLOW = Rate("requests", burst=5, per_s=1 / 3600)  # nothing comes back while a test runs
+FAST = Rate("requests", burst=5, per_s=1e6)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(params=["memory", "redis"])
+def buckets(request: pytest.FixtureRequest) -> Buckets:
+    if request.param == "memory":
+        return MemoryBuckets()
+    return connect_buckets(request.getfixturevalue("redis_url"), timeout_s=5.0)
+
+
+def test_a_full_bucket_lets_a_burst_through_and_no_more(buckets: Buckets) -> None:
+    answers = [buckets.take("ten_a", SLOW) for _ in range(7)]
+    assert [answer.allowed for answer in answers] == [True] * 5 + [False] * 2
+    assert [answer.remaining(SLOW) for answer in answers] == [4, 3, 2, 1, 0, 0, 0]
+    assert answers[0].full_in_s == pytest.approx(3600, abs=1)
+    assert answers[-1].full_in_s == pytest.approx(5 * 3600, abs=60)
+    assert answers[-1].retry_in_s == pytest.approx(3600, abs=60)
+
+
+def test_tenants_and_rates_have_buckets_of_their_own(buckets: Buckets) -> None:
+    for _ in range(5):
+        buckets.take("ten_a", SLOW)
+    assert not buckets.take("ten_a", SLOW).allowed
+    assert buckets.take("ten_b", SLOW).allowed
+    assert buckets.take("ten_a", Rate("uploads", 5, SLOW.per_s)).allowed
+
+
+def test_what_was_taken_comes_back(buckets: Buckets) -> None:
+    answers = [buckets.take("ten_a", FAST) for _ in range(20)]
+    assert all(answer.allowed for answer in answers)
+
+
+def test_several_tokens_are_taken_together_or_not_at_all(buckets: Buckets) -> None:
+    assert buckets.take("ten_a", SLOW, tokens=3).remaining(SLOW) == 2
+    assert not buckets.take("ten_a", SLOW, tokens=3).allowed
+    assert buckets.take("ten_a", SLOW, tokens=2).remaining(SLOW) == 0
+    assert not buckets.take("ten_b", SLOW, tokens=6).allowed
+
+
+def test_a_bucket_that_is_full_again_leaves_nothing_in_redis(redis_url: str) -> None:
+    connect_buckets(redis_url, timeout_s=5.0).take("ten_a", SLOW)
+    with Redis.from_url(redis_url) as client:
+        (key,) = client.keys()
+        assert 0 < client.pttl(key) <= 3600 * 1000
+
+
+def test_a_faster_rate_holds_at_once(buckets: Buckets) -> None:
+    for _ in range(5):
+        buckets.take("ten_a", SLOW)
+    answer = buckets.take("ten_a", Rate("requests", burst=5, per_s=1 / 60))
+    assert (answer.allowed, answer.retry_in_s) == (False, pytest.approx(60, abs=30))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=40), st.integers(1, 9))
+def test_no_window_lets_more_through_than_burst_and_rate(
+    steps: list[tuple[int, int]], burst: int
+) -> None:
+    clock = Clock()
+    buckets, rate = MemoryBuckets(clock), Rate("requests", burst, 1.0)
+    passed: list[tuple[float, int]] = []
+    for wait_s, tokens in steps:
+        clock.now += wait_s
+        answer = buckets.take("ten_a", rate, tokens)
+        if answer.allowed:
+            passed.append((clock.now, tokens))
+        elif tokens <= burst:
+            clock.now += answer.retry_in_s
+            assert buckets.take("ten_a", rate, tokens).allowed
+            passed.append((clock.now, tokens))
+    for index, (begin, _) in enumerate(passed):
+        for end, _ in passed[index:]:
+            total = sum(tokens for at, tokens in passed if begin <= at <= end)
+            assert total <= burst + (end - begin) * rate.per_s + 1e-3
+
+
+def test_while_redis_is_away_all_pass_and_it_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    buckets = connect_buckets("redis://127.0.0.1:1", clock=clock)
+    with caplog.at_level(logging.WARNING):
+        assert all(buckets.take("ten_a", SLOW).allowed for _ in range(20))
+        assert len(caplog.records) == 1
+        clock.now += 5.0
+        assert buckets.take("ten_a", SLOW).allowed
+        assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("taken", "told"),
+    [
+        (
+            Taken(True, 1.25),
+            {"RateLimit-Policy": '"requests";q=500;w=5', "RateLimit": '"requests";r=375;t=2'},
+        ),
+        (
+            Taken(False, 5.0, 0.01),
+            {
+                "RateLimit-Policy": '"requests";q=500;w=5',
+                "RateLimit": '"requests";r=0;t=5',
+                "Retry-After": "1",
+            },
+        ),
+    ],
+)
+def test_clients_are_told_how_they_stand(taken: Taken, told: dict[str, str]) -> None:
+    assert rate_fields(Rate("requests", 500, 100.0), taken) == told
+
+
+def test_a_tenants_own_limits_replace_those_of_the_settings() -> None:
+    settings = ServiceSettings(quota_active_jobs=20, quota_stored_bytes=1000)
+    assert quotas_of(settings, {}) == Amounts(20, 1000, math.inf)
+    assert quotas_of(settings, {"quota_active_jobs": 5, "quota_seconds_a_day": 60}) == Amounts(
+        5, 1000, 60
+    )
+
+
+AMOUNTS = st.builds(Amounts, *[st.integers(0, 5)] * 3)
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS)
+def test_what_fits_into_every_quota_has_room(quotas: Amounts, used: Amounts, more: Amounts) -> None:
+    trios = zip(astuple(quotas), astuple(used), astuple(more), strict=True)
+    fits = all(not adding or there + adding <= most for most, there, adding in trios)
+    if fits:
+        require_room(quotas, used, more)
+    else:
+        with pytest.raises(QuotaError):
+            require_room(quotas, used, more)
+
+
+def test_the_quota_that_is_in_the_way_is_named() -> None:
+    with pytest.raises(QuotaError, match="stored bytes: 90 there, 20 more would be over 100"):
+        require_room(Amounts(10, 100, 10), Amounts(stored_bytes=90), Amounts(1, 20))
