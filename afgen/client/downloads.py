@@ -4,25 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
 
 import httpx
 
-from afgen.client.connection import ATTEMPTS, Connection, pause_s, unreachable
+from afgen.client.connection import ATTEMPTS, WORTH_ANOTHER_TRY, Connection, pause_s, unreachable
 from afgen.client.problems import problem_error
 from afgen.errors import AfgenError, DownloadError, DownloadInterruptedError
 from afgen.media.files import require_writable_place, sha256_of, writing
-
-_LINK_IS_OVER: Final = frozenset({401, 403, 404, 410})
 
 Tell = Callable[[int, int], None]  # bytes there, bytes in all
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file as the service describes it; `link` gives an address that is good right now."""
+    """A file as the service describes it; the path redirects to wherever it lies."""
 
-    link: Callable[[], str]
+    path: str
     bytes: int
     sha256: str
 
@@ -40,10 +37,8 @@ def download(connection: Connection, wanted: Wanted, target: Path, tell: Tell) -
         try:
             _receive(connection, wanted, part, tell)
         except httpx.TransportError as error:
-            failure = unreachable(wanted.link(), error)
-        except AfgenError as error:
-            if not error.retryable:
-                raise
+            failure = unreachable(connection.profile.url + wanted.path, error)
+        except DownloadInterruptedError as error:
             failure = error
         else:
             return _publish(part, wanted, target)
@@ -56,13 +51,15 @@ def _receive(connection: Connection, wanted: Wanted, part: Path, tell: Tell) -> 
     there = part.stat().st_size if part.exists() else 0
     if there == wanted.bytes:
         return
-    headers = {"Accept-Encoding": "identity"}
+    headers = {**connection.authorization, "Accept-Encoding": "identity"}
     if 0 < there < wanted.bytes:
         headers["Range"] = f"bytes={there}-"
-    with connection.stream(wanted.link(), headers) as response:
+    with connection.stream(connection.profile.url + wanted.path, headers) as response:
         if response.is_error:
+            if response.status_code in WORTH_ANOTHER_TRY:
+                raise httpx.RemoteProtocolError(f"it answered {response.status_code}")
             response.read()
-            raise _refused(response)
+            raise problem_error(response)
         rest = response.status_code == HTTPStatus.PARTIAL_CONTENT
         done = there if rest else 0
         with writing(part), part.open("ab" if rest else "wb") as file:
@@ -72,15 +69,6 @@ def _receive(connection: Connection, wanted: Wanted, part: Path, tell: Tell) -> 
                 tell(done, wanted.bytes)
     if done < wanted.bytes:
         raise DownloadInterruptedError(f"{done} of {wanted.bytes} bytes have arrived.")
-
-
-def _refused(response: httpx.Response) -> AfgenError:
-    if (
-        response.status_code in _LINK_IS_OVER
-        or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-    ):
-        return DownloadInterruptedError(f"the store answered {response.status_code}.")
-    return problem_error(response)
 
 
 def _publish(part: Path, wanted: Wanted, target: Path) -> None:

@@ -29,7 +29,7 @@ class Played:
         """A client that speaks to it."""
         return Connection(
             PROFILE,
-            httpx.Client(transport=httpx.MockTransport(self._answer)),
+            httpx.Client(transport=httpx.MockTransport(self._answer), follow_redirects=True),
             sleep=self.waited_s.append,
         )
 

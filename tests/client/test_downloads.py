@@ -8,11 +8,15 @@ import httpx
 import pytest
 
 from afgen.client.downloads import Wanted, download
-from afgen.errors import DownloadError, DownloadInterruptedError, OutputUnwritableError
-from tests.client.servers import Played
+from afgen.errors import (
+    DownloadError,
+    DownloadInterruptedError,
+    NotFoundError,
+    OutputUnwritableError,
+)
+from tests.client.servers import Played, problem
 
 CONTENT = bytes(range(256)) * 1024
-STORE = "http://store.test/video"
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def service() -> Played:
 
 
 def wanted() -> Wanted:
-    return Wanted(lambda: STORE, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    return Wanted("/video", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
 
 def breaking_at(end: int) -> httpx.Response:
@@ -49,7 +53,6 @@ def test_a_break_is_gone_on_with(service: Played, tmp_path: Path) -> None:
     assert names(tmp_path) == ["out.mp4"]
     assert service.asked[1].headers["Range"] == "bytes=1000-"
     assert told[-1] == (len(CONTENT), len(CONTENT))
-    assert not any("Authorization" in request.headers for request in service.asked)
 
 
 def test_a_later_call_goes_on_too(service: Played, tmp_path: Path) -> None:
@@ -70,14 +73,21 @@ def test_a_store_that_knows_no_ranges_sends_all_again(service: Played, tmp_path:
     assert (tmp_path / "out.mp4").read_bytes() == CONTENT
 
 
-def test_an_address_that_is_over_is_replaced(service: Played, tmp_path: Path) -> None:
-    service.lay("GET /old", httpx.Response(403))
-    service.lay("GET /new", httpx.Response(200, content=iter([CONTENT])))
-    links = iter(["http://store.test/old", "http://store.test/new"])
-    plain = wanted()
-    moved = Wanted(lambda: next(links), plain.bytes, plain.sha256)
-    download(service.connection(), moved, tmp_path / "out.mp4", lambda *_: None)
+def test_the_key_stays_with_the_service(service: Played, tmp_path: Path) -> None:
+    moved = httpx.Response(307, headers={"Location": "http://store.test/stored?right=1"})
+    service.lay("GET /video", moved)
+    service.lay("GET /stored", httpx.Response(503), httpx.Response(200, content=iter([CONTENT])))
+    download(service.connection(), wanted(), tmp_path / "out.mp4", lambda *_: None)
     assert (tmp_path / "out.mp4").read_bytes() == CONTENT
+    for request in service.asked:
+        assert ("Authorization" in request.headers) == (request.url.host == "service.test")
+
+
+def test_a_refusal_is_not_asked_again(service: Played, tmp_path: Path) -> None:
+    service.lay("GET /video", problem(404, "not_found"))
+    with pytest.raises(NotFoundError):
+        download(service.connection(), wanted(), tmp_path / "out.mp4", lambda *_: None)
+    assert len(service.asked) == 1
 
 
 def test_other_bytes_are_not_kept(service: Played, tmp_path: Path) -> None:

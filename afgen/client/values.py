@@ -1,0 +1,91 @@
+"""What the service answers with, as far as the command line needs it; what it adds is ignored."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+ENDED: Final = frozenset({"succeeded", "failed", "canceled", "expired"})
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Fault(_Answer):
+    """Why something failed, with the codes of `afgen.errors`."""
+
+    code: str
+    message: str = ""
+    hint: str | None = None
+    retryable: bool = False
+
+
+class Asset(_Answer):
+    """An uploaded file."""
+
+    id: str
+    state: str
+    filename: str
+    bytes: int
+    sha256: str | None = None
+    error: Fault | None = None
+
+
+class Piece(_Answer):
+    """A request with a piece of a file as its body."""
+
+    offset: int
+    bytes: int
+    method: str
+    url: str
+    headers: Mapping[str, str] = {}
+
+
+class Upload(_Answer):
+    """An upload under way: `requests` are for what is still missing, or the next of it."""
+
+    id: str
+    state: str
+    bytes: int
+    requests: Sequence[Piece] = ()
+
+
+class Progress(_Answer):
+    """Frames made, of how many; None is unknown yet."""
+
+    done: int = 0
+    total: int | None = None
+    eta_s: float | None = None
+
+
+class Output(_Answer):
+    """A file that a job has made. `url` is good for a while, and then a new one has to be asked."""
+
+    bytes: int
+    sha256: str
+    url: str
+
+
+class Job(_Answer):
+    """One render, as it is right now."""
+
+    id: str
+    state: str
+    phase: str | None = None
+    progress: Progress = Progress()
+    queue_position: int | None = None
+    attempts: int = 0
+    error: Fault | None = None
+    outputs: Mapping[str, Output] | None = None
+    batch_id: str | None = None
+    item_key: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.state in ENDED
