@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -59,7 +59,9 @@ class Endpoints:
             return page(session, Endpoint, own, after=after, limit=limit)
 
     def change(self, tenant_id: str, endpoint_id: str, **changes: Any) -> Endpoint:
-        """Set columns by name. Raises NotFoundError."""
+        """Set columns by name; one that is enabled begins anew. Raises NotFoundError."""
+        if changes.get("enabled"):
+            changes |= {"disabled_reason": None, "failing_since": None}
         with self._database.write() as session:
             _own(session, tenant_id, endpoint_id)
             own = (Endpoint.id == endpoint_id, Endpoint.tenant_id == tenant_id)
@@ -77,6 +79,24 @@ class Endpoints:
         counted = select(func.count()).where(Endpoint.tenant_id == tenant_id)
         with self._database.read() as session:
             return session.scalar(counted) or 0
+
+    def heard(self, endpoint_id: str, delivered: bool, give_up_after: timedelta) -> None:
+        """Note whether a delivery arrived; after failures alone for so long, turn it off."""
+        now = self._database.now()
+        this = update(Endpoint).where(Endpoint.id == endpoint_id)
+        with self._database.write() as session:
+            if delivered:
+                session.execute(this.values(failing_since=None))
+                return
+            session.execute(this.where(Endpoint.failing_since.is_(None)).values(failing_since=now))
+            too_long = this.where(Endpoint.enabled, Endpoint.failing_since <= now - give_up_after)
+            session.execute(too_long.values(enabled=False, disabled_reason="failing"))
+
+    def turn_off(self, endpoint_id: str, reason: str) -> None:
+        """Send nothing there any more."""
+        off = {"enabled": False, "disabled_reason": reason}
+        with self._database.write() as session:
+            session.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(off))
 
 
 class Deliveries:

@@ -88,7 +88,7 @@ def require_ready(session: Session, tenant_id: str, asset_ids: frozenset[str]) -
             raise AssetNotReadyError(f"The upload {min(missing)} is not ready, or does not exist.")
 
 
-def require_room(session: Session, tenant_id: str, adding: int, most: int) -> None:
+def require_room(session: Session, tenant_id: str, adding: int, most: float) -> None:
     """Let one request of a tenant at a time through, as long as it stays within its quota.
 
     Raises QuotaError.

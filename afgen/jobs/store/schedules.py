@@ -1,5 +1,6 @@
 """Schedules, and the one run that each of their due times has."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from afgen.errors import NotFoundError
 from afgen.jobs.states import ACTIVE
 from afgen.jobs.store.database import Database, in_states, insert_new
 from afgen.jobs.store.lists import Place, page
-from afgen.jobs.store.moves import JobRules, NewJob, create_jobs
+from afgen.jobs.store.moves import JobRules, NewJob, create_jobs, require_room
 from afgen.jobs.tables import Job, Json, Schedule, ScheduleRun
 
 
@@ -99,10 +100,15 @@ class Schedules:
         with self._database.read() as session:
             return session.scalars(over).all()
 
-    def run(self, schedule: Schedule, due_at: datetime, outcome: Outcome) -> bool:
+    def run(
+        self, schedule: Schedule, due_at: datetime, outcome: Outcome, most_active: float = math.inf
+    ) -> bool:
         """Note what becomes of a due time, and make its job. False: somebody else has done it.
 
-        Raises AssetNotReadyError, and then nothing is noted.
+        Raises:
+            AssetNotReadyError: an input is not ready, or there is no such upload.
+            QuotaError: the tenant would have more than `most_active` jobs queued and running.
+        Then nothing is noted.
         """
         now = self._database.now()
         row = {
@@ -117,6 +123,7 @@ class Schedules:
             if not insert_new(session, ScheduleRun, row, ("schedule_id", "due_at")):
                 return False
             if outcome.job is not None:
+                require_room(session, schedule.tenant_id, 1, most_active)
                 create_jobs(session, schedule.tenant_id, [outcome.job], self._rules, now)
             return True
 
