@@ -25,7 +25,7 @@ def submit(
     tenant_id: str,
     spec: JobSpec,
     *,
-    most_active: int,
+    most_active: float,
     job_id: str | None = None,
 ) -> Job:
     """Make a job and wake a worker. With a `job_id` chosen beforehand, doing it twice is doing it
@@ -46,7 +46,7 @@ def submit_batch(
     name: str,
     items: Sequence[BatchItem],
     *,
-    most_active: int,
+    most_active: float,
     depth: int,
     batch_id: str | None = None,
 ) -> Batch:
@@ -61,7 +61,7 @@ def submit_batch(
     return batch
 
 
-def retry(store: Store, queue: Queue, tenant_id: str, job_id: str, *, most_active: int) -> Job:
+def retry(store: Store, queue: Queue, tenant_id: str, job_id: str, *, most_active: float) -> Job:
     """Queue a failed or canceled job anew and wake a worker. Raises as `Jobs.retry`."""
     job = store.jobs.retry(tenant_id, job_id, most_active)
     send(store, queue, [job.id], job.priority)

@@ -37,7 +37,7 @@ class Assets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, tenant_id: str, new: NewAsset, most_bytes: int) -> Asset:
+    def create(self, tenant_id: str, new: NewAsset, most_bytes: float) -> Asset:
         """Begin an upload, or find the one begun with the same id.
 
         Raises QuotaError when the tenant would have more than `most_bytes` stored.
@@ -150,7 +150,7 @@ def _own(session: Session, tenant_id: str, asset_id: str, lock: bool = False) ->
     return asset
 
 
-def _require_room(session: Session, tenant_id: str, adding: int, most: int) -> None:
+def _require_room(session: Session, tenant_id: str, adding: int, most: float) -> None:
     session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update())
     there = _stored(session, tenant_id)
     if there + adding > most:

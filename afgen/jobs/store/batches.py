@@ -33,7 +33,12 @@ class Batches:
         self._rules = rules
 
     def create(
-        self, tenant_id: str, batch_id: str, name: str, items: Sequence[BatchItem], most_active: int
+        self,
+        tenant_id: str,
+        batch_id: str,
+        name: str,
+        items: Sequence[BatchItem],
+        most_active: float,
     ) -> Batch:
         """Make a batch and all of its jobs at once, or find the one made with the same id.
 

@@ -43,7 +43,7 @@ class Jobs:
         self._database = database
         self._rules = rules
 
-    def create(self, tenant_id: str, new: NewJob, most_active: int) -> Job:
+    def create(self, tenant_id: str, new: NewJob, most_active: float) -> Job:
         """Make a job, or find the one that was made with the same id.
 
         Raises:
@@ -128,7 +128,7 @@ class Jobs:
                     raise refusal(job, "be canceled")
             return moved[0] if moved else job
 
-    def retry(self, tenant_id: str, job_id: str, most_active: int) -> Job:
+    def retry(self, tenant_id: str, job_id: str, most_active: float) -> Job:
         """Queue a failed or canceled job anew, with all its attempts.
 
         Raises NotFoundError, ConflictError, QuotaError; AssetNotReadyError when an upload is gone.
