@@ -12,9 +12,12 @@ from afgen.cli import (
     batch,
     compose,
     evaluate,
+    jobs,
+    keys,
     make,
     measure,
     prepare,
+    service,
     setup,
     speed,
     terminal,
@@ -62,6 +65,12 @@ for timed in (speed.generator, speed.autoencoder, speed.render, evaluate.videos)
     measure.bench.command()(timed)
 app.add_typer(measure.bench, name="bench")
 app.add_typer(weights.weights, name="weights")
+SERVICE = "The job service"
+app.command(epilog=service.UP_EXAMPLES, rich_help_panel=SERVICE)(service.up)
+for name, group in (("jobs", jobs.jobs), ("keys", keys.keys), ("tenants", keys.tenants)):
+    app.add_typer(group, name=name, rich_help_panel=SERVICE)
+for program in (service.serve, service.worker, service.beat, service.migrate):
+    app.command(rich_help_panel=SERVICE)(program)
 
 
 def main() -> None:

@@ -69,8 +69,8 @@ def lines(say: Callable[..., None]) -> Iterator[Listener]:
             say(
                 "{} {} of {}, {}, {} s left",
                 progress.stage,
-                progress.done,
-                progress.total,
+                _amount(progress.done, progress.unit),
+                _amount(progress.total, progress.unit),
                 _speed(rate_hz, progress.unit),
                 round((progress.total - progress.done) / rate_hz),
             )
@@ -78,7 +78,13 @@ def lines(say: Callable[..., None]) -> Iterator[Listener]:
     yield show
 
 
+def _amount(done: int, unit: str) -> str | int:
+    return f"{done / 1e6:.1f} MB" if unit == "bytes" else done
+
+
 def _speed(rate_hz: float, unit: str) -> str:
+    if unit == "bytes":
+        return f"{rate_hz / 1e6:.1f} MB/s"
     if unit == "frames":
         return f"{rate_hz / FRAME_RATE_HZ:.1f} x real time"
     return f"{rate_hz:.2f} {unit}/s"

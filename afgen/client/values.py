@@ -61,11 +61,10 @@ class Progress(_Answer):
 
 
 class Output(_Answer):
-    """A file that a job has made. `url` is good for a while, and then a new one has to be asked."""
+    """A file that a job has made."""
 
     bytes: int
     sha256: str
-    url: str
 
 
 class Job(_Answer):
@@ -78,7 +77,7 @@ class Job(_Answer):
     queue_position: int | None = None
     attempts: int = 0
     error: Fault | None = None
-    outputs: Mapping[str, Output] | None = None
+    outputs: Mapping[str, Output] = {}
     batch_id: str | None = None
     item_key: str | None = None
     created_at: datetime
@@ -89,3 +88,47 @@ class Job(_Answer):
     def ended(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.state in ENDED
+
+
+class Batch(_Answer):
+    """Many jobs handed in together; `counts` says how many are in which state."""
+
+    id: str
+    name: str
+    total: int
+    counts: Mapping[str, int]
+    created_at: datetime
+    finished_at: datetime | None = None
+
+
+class Result(_Answer):
+    """What became of one item of a batch."""
+
+    key: str
+    job_id: str
+    state: str
+    outputs: Mapping[str, Output] = {}
+    error: Fault | None = None
+
+
+class Schedule(_Answer):
+    """A job that is made again and again."""
+
+    id: str
+    name: str
+    cron: str
+    timezone: str
+    overlap: str
+    misfire: str
+    enabled: bool
+    next_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+class Run(_Answer):
+    """What became of one due time of a schedule."""
+
+    due_at: datetime
+    outcome: str
+    job_id: str | None = None
+    error: Fault | None = None

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from afgen.errors import AlreadyRunningError
+from afgen.errors import AlreadyRunningError, OptionError
+from afgen.jobs.settings import ServiceSettings
 from afgen.media.files import write_private, writing
 
 DATA_ENV: Final = "AFGEN_DATA"
+DATABASE_ENV: Final = "AFGEN_DATABASE_URL"
 
 
 def default_folder() -> Path:
@@ -29,6 +31,22 @@ def default_folder() -> Path:
     return (Path(home) if home else Path.home() / ".local" / "share") / "afgen"
 
 
+def local_settings(data: Path | None) -> ServiceSettings:
+    """Those of the service in a folder; without one, of the environment, else of `afgen up`.
+
+    Raises OptionError if there is no service in the folder.
+    """
+    if data is None and DATABASE_ENV in os.environ:
+        return ServiceSettings()
+    folder = DataFolder((data or default_folder()).absolute())
+    if not folder.database.exists():
+        raise OptionError(
+            f"There is no service in {folder.path}.",
+            hint=f"Start one with `afgen up`, or say where its database is with {DATABASE_ENV}.",
+        )
+    return folder.settings
+
+
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     """Paths in the folder; nothing is made before `prepare`."""
@@ -36,13 +54,26 @@ class DataFolder:
     path: Path
 
     @property
-    def settings(self) -> dict[str, str]:
+    def database(self) -> Path:
+        """The file that holds all rows."""
+        return self.path / "afgen.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
         """Environment variables that make this folder the service's place; see ServiceSettings."""
         return {
-            "AFGEN_DATABASE_URL": f"sqlite:///{self.path / 'afgen.db'}",
+            DATABASE_ENV: f"sqlite:///{self.database}",
             "AFGEN_STORAGE_URL": f"file://{self.path / 'blobs'}",
             "AFGEN_SECRET_KEY": self._secret_key(),
         }
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """The same as settings, for commands that look into the database themselves."""
+        named = {
+            name.removeprefix("AFGEN_").lower(): text for name, text in self.environment.items()
+        }
+        return ServiceSettings(**named)  # type: ignore[arg-type]
 
     @property
     def profile(self) -> Path:

@@ -38,7 +38,7 @@ class Stack:
         """What every program runs in. Settings given from outside stay, but for the parts' own."""
         return {
             **os.environ,
-            **self.folder.settings,
+            **self.folder.environment,
             "AFGEN_REDIS_URL": redis_url(self.redis_port, self.redis_password),
             "AFGEN_PUBLIC_URL": os.environ.get("AFGEN_PUBLIC_URL", self.url),
         }

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from afgen.errors import AlreadyRunningError, OutputUnwritableError
-from afgen.jobs.embedded.folder import DataFolder, default_folder
-from afgen.jobs.settings import ServiceSettings
+from afgen.errors import AlreadyRunningError, OptionError, OutputUnwritableError
+from afgen.jobs.embedded.folder import DataFolder, default_folder, local_settings
 
 
 @pytest.fixture
@@ -18,18 +17,31 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 def test_others_cannot_read_what_is_in_it(folder: DataFolder) -> None:
-    assert folder.settings["AFGEN_SECRET_KEY"]
+    assert folder.environment["AFGEN_SECRET_KEY"]
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder.path / "secrets.json").stat().st_mode) == 0o600
 
 
-def test_settings_stay_the_same_and_are_accepted(folder: DataFolder, tmp_path: Path) -> None:
+def test_settings_are_its_own_and_stay(folder: DataFolder, tmp_path: Path) -> None:
     other = DataFolder(tmp_path / "other")
     other.prepare()
     assert folder.settings == folder.settings
-    assert folder.settings["AFGEN_SECRET_KEY"] != other.settings["AFGEN_SECRET_KEY"]
-    named = {name.removeprefix("AFGEN_").lower(): text for name, text in folder.settings.items()}
-    assert ServiceSettings(**named).storage_folder == folder.path / "blobs"  # type: ignore[arg-type]
+    assert folder.settings.secret_key != other.settings.secret_key
+    assert folder.settings.storage_folder == folder.path / "blobs"
+
+
+def test_commands_find_the_service_that_is_meant(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AFGEN_DATABASE_URL", raising=False)
+    monkeypatch.setenv("AFGEN_DATA", str(folder.path))
+    with pytest.raises(OptionError, match="There is no service in"):
+        local_settings(None)
+    folder.database.touch()
+    assert local_settings(None) == local_settings(folder.path) == folder.settings
+    monkeypatch.setenv("AFGEN_DATABASE_URL", "sqlite:////else.db")
+    assert local_settings(None).database_url == "sqlite:////else.db"
+    assert local_settings(folder.path) == folder.settings
 
 
 def test_only_one_holds_it(folder: DataFolder) -> None:
