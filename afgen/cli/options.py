@@ -30,8 +30,14 @@ Preset = Annotated[str, typer.Option(help="See `afgen presets`.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Seed = Annotated[int, typer.Option(help="Another seed, another performance.")]
 Nfe = Annotated[int, typer.Option(help="Network evaluations a block.")]
-GuidanceAudio = Annotated[float, typer.Option(help="How firmly the mouth follows the voice.")]
-GuidanceUser = Annotated[float, typer.Option(help="How strongly the avatar reacts to the user.")]
+GuidanceAudio = Annotated[
+    float | None,
+    typer.Option(help="How firmly the mouth follows the voice; else as suits the preset."),
+]
+GuidanceUser = Annotated[
+    float | None,
+    typer.Option(help="How strongly the avatar reacts to the user; else as suits the preset."),
+]
 FirstWindow = Annotated[
     int,
     typer.Option(help="Frames drawn at once at the start: 10, or 50 as the released code does."),

@@ -20,7 +20,6 @@ from afgen.evaluate.systems import (
     streaming_system,
     window_system,
 )
-from afgen.generator.guidance import Guidance
 from afgen.generator.weights import generator_from
 from afgen.presets import PRESETS, Models, load_models
 
@@ -123,7 +122,7 @@ def _baseline(
     sampler = WindowSampler(
         baseline,
         sampling.nfe,
-        Guidance(sampling.guidance_audio, sampling.guidance_user),
+        models.guidance.changed(sampling.guidance_audio, sampling.guidance_user),
         continuity=models.continuity,
         context_noise=models.context_noise,
     )

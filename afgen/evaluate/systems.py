@@ -31,11 +31,11 @@ StateT = TypeVar("StateT")
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """The settings of a render that all systems share."""
+    """The settings of a render that all systems share. None: what suits the family's preset."""
 
     nfe: int = 10
-    guidance_audio: float = 2.0
-    guidance_user: float = 1.0
+    guidance_audio: float | None = None
+    guidance_user: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,13 @@ class Guidance:
     avatar_audio: float = 2.0
     user: float = 1.0
 
+    def changed(self, avatar_audio: float | None, user: float | None) -> "Guidance":
+        """With other strengths where they are given."""
+        return Guidance(
+            self.avatar_audio if avatar_audio is None else avatar_audio,
+            self.user if user is None else user,
+        )
+
     def rows(self) -> tuple[GuidanceRow, ...]:
         """The rows whose weight is not zero; a strength of zero costs nothing."""
         rows = (

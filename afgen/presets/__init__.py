@@ -8,6 +8,7 @@ import torch
 from afgen.autoencoder.mesh.motion import POSE
 from afgen.errors import OptionError, WeightsError
 from afgen.generator.continuity import Continuity
+from afgen.generator.guidance import Guidance
 from afgen.presets.avatar_forcing import AvatarForcing
 from afgen.presets.faces import find_faces
 from afgen.presets.models import Models
@@ -72,6 +73,7 @@ PRESETS = {
             licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
             continuity=Continuity(seam_frames=4, smooth_dims=POSE.stop),
             context_noise=0.05,
+            guidance=Guidance(avatar_audio=2.0, user=2.0),
         ),
     ),
     "avatar-forcing": Preset(

@@ -12,7 +12,7 @@ from afgen.conditions.features import AudioFeatures
 from afgen.generator.block import BlockFunction, draw_block
 from afgen.generator.config import with_first_window
 from afgen.generator.continuity import AS_DRAWN, Continuity
-from afgen.generator.guidance import Guidance
+from afgen.generator.guidance import PAPER_GUIDANCE, Guidance
 from afgen.generator.model import MotionGenerator
 from afgen.generator.stream import MotionSampler
 
@@ -36,18 +36,19 @@ class Models:
     threads: int = 1
     continuity: Continuity = AS_DRAWN
     context_noise: float = 0.0
+    guidance: Guidance = PAPER_GUIDANCE  # where none is asked for
     draw: BlockFunction = draw_block
 
     def sampler(
         self,
         nfe: int,
-        guidance_audio: float,
-        guidance_user: float,
+        guidance_audio: float | None = None,
+        guidance_user: float | None = None,
         *,
         first_window: int | None = None,
         anchor: float = 0.0,
     ) -> MotionSampler:
-        """The generator with these sampling settings; None: the first window of its weights."""
+        """The generator with these sampling settings; None: what suits its weights."""
         model = self.generator
         if first_window is not None and first_window != model.config.first_frames:
             model = copy.copy(model)  # of the module; its weights are shared
@@ -55,7 +56,7 @@ class Models:
         return MotionSampler(
             model,
             nfe,
-            Guidance(guidance_audio, guidance_user),
+            self.guidance.changed(guidance_audio, guidance_user),
             continuity=self.continuity,
             context_noise=self.context_noise,
             anchor=anchor,

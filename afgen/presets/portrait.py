@@ -12,6 +12,7 @@ from afgen.conditions.kinds import features_from
 from afgen.errors import WeightsMissingError
 from afgen.generator.block import draw_block
 from afgen.generator.continuity import Continuity
+from afgen.generator.guidance import Guidance
 from afgen.generator.weights import generator_from
 from afgen.nn.accelerate import accelerated
 from afgen.presets.faces import find_faces
@@ -27,6 +28,7 @@ class Portrait:
     licence: str
     continuity: Continuity
     context_noise: float
+    guidance: Guidance
 
     def load(self, device: torch.device) -> Models:
         """The models; pictures are made on the CPU in any case.
@@ -44,6 +46,7 @@ class Portrait:
             threads=1,  # its products are too small to be shared
             continuity=self.continuity,
             context_noise=self.context_noise,
+            guidance=self.guidance,
             draw=accelerated(draw_block, device),
         )
 

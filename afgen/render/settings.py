@@ -90,8 +90,8 @@ class RenderSettings(_Strict):
     full_frame: bool = Field(False, description="put the head back into the whole portrait")
     seed: int = Field(0, ge=0, lt=2**31)
     nfe: int = Field(10, ge=3, le=100, description="network evaluations a block")
-    guidance_audio: float = Field(2.0, ge=0, le=10)
-    guidance_user: float = Field(1.0, ge=0, le=10)
+    guidance_audio: float | None = Field(None, ge=0, le=10)  # None: what suits the preset
+    guidance_user: float | None = Field(None, ge=0, le=10)
     first_window: FirstWindow = 10  # frames drawn at once at the start
     anchor: float = Field(0.0, ge=0, le=1, description="pull towards the portrait's own motion")
     only: Only | None = None  # talking: nothing of the user counts; listening: no own voice
