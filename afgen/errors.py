@@ -526,6 +526,14 @@ class QuotaError(RequestError):
     hint = "Wait for jobs to finish, delete what is no longer needed, or ask for a larger quota."
 
 
+class RateError(RequestError):
+    """More requests than the tenant may make in so short a time."""
+
+    code = "rate_limited"
+    hint = "Wait as long as Retry-After says; RateLimit tells how much is left."
+    retryable = True
+
+
 class KeyRefusedError(RequestError):
     """No API key was given, or one that is unknown, revoked or expired."""
 
@@ -575,6 +583,13 @@ class WorkerLostError(LeaseError):
     retryable = True
 
 
+class HandedOverError(LeaseError):
+    """Another worker goes on with the job."""
+
+    code = "handed_over"
+    hint = "Stop: what is made so far is kept for it."
+
+
 class UnavailableError(AfgenError):
     """A part of the service does not answer."""
 
@@ -616,6 +631,14 @@ class InternalError(AfgenError):
 
     code = "internal"
     hint = "Please report this with the command and its output."
+
+
+class AttemptFailedError(InternalError):
+    """A worker came upon a fault of ours, which need not come again."""
+
+    code = "attempt_failed"
+    hint = "Please report this with the job's id."
+    retryable = True
 
 
 class TrainingDivergedError(AfgenError):

@@ -1,1 +1,1 @@
-"""The room of the Celery workers. They will know `afgen.jobs` and `afgen.render`, never `api`."""
+"""The processes that render, and the one that minds the clock: wiring over plain functions."""

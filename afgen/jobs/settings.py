@@ -41,6 +41,9 @@ class ServiceSettings(BaseSettings):
     max_attempts: int = Field(3, ge=1, le=20)
     queue_depth: int = Field(64, ge=1, description="messages kept in the broker, a queue")
 
+    batch_rows: int = Field(4, ge=1, le=64, description="small recordings of a batch made at once")
+    batch_row_s: float = Field(60, gt=0, description="longer recordings are not small")
+
     keep_inputs_days: float = Field(7, gt=0)
     keep_outputs_days: float = Field(30, gt=0)
     keep_uploads_h: float = Field(24, gt=0, description="for uploads never completed")

@@ -1,5 +1,6 @@
 """Fixtures on real servers, for all tests: each test has an empty database and an empty Redis."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from afgen.jobs.settings import ServiceSettings
 from tests.service.servers import (
     PostgresServer,
     RedisServer,
@@ -19,7 +21,7 @@ from tests.service.servers import (
     wait_until,
 )
 
-SettingsFactory = Callable[..., Any]
+SettingsFactory = Callable[..., ServiceSettings]
 _LOG_TAIL = 4000
 
 
@@ -63,9 +65,7 @@ def settings(sqlite_url: str, tmp_path: Path) -> SettingsFactory:
     Example: settings(database_url=postgres_url, redis_url=redis_url, lease_s=2)
     """
 
-    def made(**changed: Any) -> Any:
-        from afgen.jobs.settings import ServiceSettings  # noqa: PLC0415
-
+    def made(**changed: Any) -> ServiceSettings:
         (tmp_path / "storage").mkdir(exist_ok=True)
         mine = {
             "environment": "dev",
@@ -82,7 +82,7 @@ def settings(sqlite_url: str, tmp_path: Path) -> SettingsFactory:
     return made
 
 
-def environment_of(settings: Any) -> dict[str, str]:
+def environment_of(settings: ServiceSettings) -> dict[str, str]:
     """The environment from which a process reads the same settings."""
     plain = settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     secrets = {
@@ -90,7 +90,10 @@ def environment_of(settings: Any) -> dict[str, str]:
         for name, value in settings
         if hasattr(value, "get_secret_value")
     }
-    return {f"AFGEN_{name.upper()}": str(value) for name, value in {**plain, **secrets}.items()}
+    return {
+        f"AFGEN_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in {**plain, **secrets}.items()
+    }
 
 
 class Processes:
@@ -107,19 +110,21 @@ class Processes:
         self._started.append(spawned)
         return spawned
 
-    def worker(self, settings: Any, *arguments: str, **env: str) -> Spawned:
+    def worker(self, settings: ServiceSettings, *arguments: str, **env: str) -> Spawned:
         """A worker of all queues, ready for work."""
         command = python("-m", "workers", "worker", *arguments)
         spawned = self.start("worker", command, {**environment_of(settings), **env})
         wait_until(lambda: _says(spawned, " ready."), "the worker is ready")
         return spawned
 
-    def beat(self, settings: Any, **env: str) -> Spawned:
+    def beat(self, settings: ServiceSettings, **env: str) -> Spawned:
         """The clock of the service: sweep, schedules, retention, deliveries."""
         command = python("-m", "workers", "beat")
         return self.start("beat", command, {**environment_of(settings), **env})
 
-    def api(self, settings: Any, port: int | None = None, **env: str) -> tuple[Spawned, str]:
+    def api(
+        self, settings: ServiceSettings, port: int | None = None, **env: str
+    ) -> tuple[Spawned, str]:
         """The API and its base URL."""
         port = port or free_port()
         command = python(
