@@ -16,6 +16,12 @@ from migrations import configuration, downgrade, upgrade
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(params=["sqlite_url", "postgres_url"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database without tables."""
+    return str(request.getfixturevalue(request.param))
+
+
 @pytest.fixture
 def migrated(database_url: str) -> ServiceSettings:
     settings = ServiceSettings(database_url=database_url)

@@ -128,7 +128,7 @@ def insert_new(
     session: Session, table: type[Base], values: dict[str, Any], unique: Sequence[str]
 ) -> bool:
     """Insert a row unless one with the same `unique` columns is there. Says whether it did."""
-    statement = _insert(session, table).values(values).on_conflict_do_nothing(unique)
+    statement = _insert(session, table).values(values).on_conflict_do_nothing(index_elements=unique)
     return session.connection().execute(statement).rowcount == 1
 
 
@@ -138,7 +138,7 @@ def insert_or_add(
     """Insert a row of amounts, or add them to those of the row that is there."""
     statement = _insert(session, table).values({**unique, **amounts})
     sums = {name: getattr(table, name) + statement.excluded[name] for name in amounts}
-    session.execute(statement.on_conflict_do_update(list(unique), set_=sums))
+    session.execute(statement.on_conflict_do_update(index_elements=list(unique), set_=sums))
 
 
 def _insert(session: Session, table: type[Base]) -> Any:
