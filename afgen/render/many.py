@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from afgen.media.files import atomic_path, writing
 from afgen.presets import Models, load_models
 from afgen.render.batch import Outcome, render_rows
-from afgen.render.manifest import RECORD, Item
+from afgen.render.lists import RECORD, Item
 from afgen.render.output import report_of
 from afgen.render.progress import Listener, silent
 from afgen.render.take import Order
