@@ -18,6 +18,8 @@ ACCESS = logging.getLogger("afgen.api.access")
 REQUEST_ID = "X-Request-ID"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")  # goes into logs, so nothing else passes
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 # An API answers with data: nothing of it is to be run, framed, sniffed or kept by a shared cache.
 SAFETY: Mapping[str, str] = {
     "Cache-Control": "no-store",
@@ -56,7 +58,7 @@ class Envelope:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = request_id
-                for name, value in SAFETY.items():
+                for name, value in {**SAFETY, **scope["state"].get("headers", {})}.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -72,7 +74,8 @@ class Envelope:
 
     def _tell(self, scope: Scope, status: int, took_s: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        self.observe(scope["method"], route, status, took_s)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.observe(method, route, status, took_s)
         state = scope["state"]
         ACCESS.info(
             "%s %s %d",

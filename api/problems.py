@@ -37,6 +37,7 @@ STATUSES: Mapping[type[errors.AfgenError], HTTPStatus] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.QuotaError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.RateError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.KeyRefusedError: HTTPStatus.UNAUTHORIZED,
     errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -54,6 +55,10 @@ VALIDATION = ("validation", "The request does not fit the description of the int
 INTERNAL = ("internal", "Something went wrong on our side.")
 
 
+# Problems that no error type stands for, by their status.
+WITHOUT_TYPE = {**OF_HTTP, 422: VALIDATION}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is told of an error; `errors` says where in the request each fault lies."""
@@ -67,18 +72,23 @@ class Problem:
     errors: Sequence[Mapping[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, request: Request) -> Response:
-        """The document, for the client that made `request`."""
+    def document(self, public_url: str, request_id: str | None) -> dict[str, Any]:
+        """The members of RFC 9457, section 3, and our own."""
         document: dict[str, Any] = {
-            "type": f"{request.app.state.public_url}/problems/{self.code}",
+            "type": f"{public_url}/problems/{self.code}",
             "title": self.title,
             "status": self.status,
             "code": self.code,
             "retryable": self.retryable,
-            "request_id": getattr(request.state, "request_id", None),
+            "request_id": request_id,
         }
         extras = {"detail": self.detail, "hint": self.hint, "errors": list(self.errors)}
-        document |= {name: value for name, value in extras.items() if value}
+        return document | {name: value for name, value in extras.items() if value}
+
+    def response(self, request: Request) -> Response:
+        """The answer for the client that made `request`."""
+        public_url = request.app.state.public_url
+        document = self.document(public_url, getattr(request.state, "request_id", None))
         return JSONResponse(document, self.status, dict(self.headers), MEDIA_TYPE)
 
 

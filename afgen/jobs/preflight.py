@@ -18,6 +18,7 @@ from typing import Any
 
 from afgen.errors import (
     AfgenError,
+    AssetNotReadyError,
     InternalError,
     MediaError,
     MediaTimeoutError,
@@ -28,7 +29,12 @@ from afgen.errors import (
     SilentAudioError,
     kinds,
 )
+from afgen.jobs.addresses import AddressPolicy, parse_target
 from afgen.jobs.facts import AssetKind, Facts
+from afgen.jobs.ids import Kind, is_id
+from afgen.jobs.spec import JobSpec
+from afgen.jobs.store.assets import READY
+from afgen.jobs.tables import Asset
 from afgen.render.settings import RenderSettings
 
 LOG = logging.getLogger("afgen.jobs")
@@ -126,6 +132,24 @@ class _Child:
 def _raised(told: Mapping[str, str]) -> AfgenError:
     kind = next((kind for kind in kinds() if kind.code == told["code"]), MediaError)
     return kind(told["message"], hint=told["hint"])
+
+
+def check_inputs(spec: JobSpec, uploads: Mapping[str, Asset], policy: AddressPolicy) -> None:
+    """Raise the error of a render of these inputs, as far as it is known beforehand.
+
+    `uploads` are those of the tenant, by id. Addresses are only looked at: their files come later.
+    Raises MediaError, PortraitError, OptionError; AddressRefusedError; AssetNotReadyError.
+    """
+    for role, reference in spec.inputs.by_role.items():
+        if not is_id(Kind.ASSET, reference):
+            parse_target(reference, policy)
+            continue
+        asset = uploads.get(reference)
+        if asset is None or asset.state != READY:
+            raise AssetNotReadyError(f"The {role} is no upload that is ready: {reference}.")
+        facts = Facts.model_validate(asset.facts or {})
+        check_role(role, AssetKind(asset.kind), facts)
+        check_span(role, facts, spec.settings)
 
 
 def check_role(role: str, kind: AssetKind, facts: Facts) -> None:

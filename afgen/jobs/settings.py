@@ -22,6 +22,7 @@ class ServiceSettings(BaseSettings):
     environment: Literal["dev", "production"] = "dev"
     secret_key: SecretStr = Field(SecretStr(DEV_SECRET), description="32 characters or more")
     public_url: str = "http://127.0.0.1:8000"
+    metrics_token: SecretStr | None = Field(None, description="without it, for loopback only")
 
     database_url: str = "sqlite:///var/afgen.db"
     database_pool: int = Field(10, ge=1, le=200, description="connections a process may hold")

@@ -19,6 +19,14 @@ BATCH: Json = {
     "counts": {"queued": 1, "succeeded": 1},
 }
 
+RESULT: Json = {
+    "key": "episode-1",
+    "job_id": f"job_{ULID}",
+    "state": "succeeded",
+    "outputs": {"video": OUTPUT},
+    "error": None,
+}
+
 
 class BatchIn(Given):
     """Jobs in the body itself, or a manifest of them among the uploads.
@@ -62,17 +70,7 @@ class BatchOut(Told):
 class ResultLine(Told):
     """What became of one item; a line of the results manifest."""
 
-    model_config = ConfigDict(
-        json_schema_extra=example(
-            {
-                "key": "episode-1",
-                "job_id": f"job_{ULID}",
-                "state": "succeeded",
-                "outputs": {"video": OUTPUT},
-                "error": None,
-            }
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=example(RESULT))
 
     key: str
     job_id: str

@@ -1,7 +1,7 @@
 """What all resources share: pages, problems, identifiers, examples."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Path
@@ -52,7 +52,7 @@ class Page(Told, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None = Field(
-        description="pass it as `cursor` for what follows; null at the end"
+        description="pass it as `cursor` for what follows; null at the end", examples=[None]
     )
 
 
@@ -108,4 +108,6 @@ class ErrorOut(Told):
         return None if error is None else cls.model_validate(error)
 
 
-Moment = datetime
+def aware(moment: datetime | None) -> datetime | None:
+    """A time without a zone is one of UTC."""
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
