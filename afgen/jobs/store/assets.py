@@ -151,7 +151,7 @@ def _own(session: Session, tenant_id: str, asset_id: str, lock: bool = False) ->
 
 
 def _require_room(session: Session, tenant_id: str, adding: int, most: float) -> None:
-    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update())
+    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
     there = _stored(session, tenant_id)
     if there + adding > most:
         raise QuotaError(f"{there} bytes are stored, {adding} more would be over {most}.")

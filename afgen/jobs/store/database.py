@@ -129,7 +129,9 @@ def insert_new(
 ) -> bool:
     """Insert a row unless one with the same `unique` columns is there. Says whether it did."""
     statement = _insert(session, table).values(values).on_conflict_do_nothing(index_elements=unique)
-    return session.connection().execute(statement).rowcount == 1
+    # Not its rowcount, which PostgreSQL's driver is not asked for after an INSERT.
+    inserted = statement.returning(*(getattr(table, name) for name in unique))
+    return session.execute(inserted).first() is not None
 
 
 def insert_or_add(

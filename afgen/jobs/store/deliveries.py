@@ -136,7 +136,7 @@ class Deliveries:
                 .where(Delivery.id.in_(ids))
                 .order_by(Delivery.id)
             )
-            return [pair._tuple() for pair in session.execute(pairs)]
+            return [(delivery, endpoint) for delivery, endpoint in session.execute(pairs)]
 
     def settle(
         self,

@@ -96,7 +96,7 @@ class Jobs:
             .group_by(Job.state)
         )
         with self._database.read() as session:
-            return dict(session.execute(counted).tuples())
+            return dict(session.execute(counted).all())
 
     def waiting(self) -> Mapping[tuple[Priority, JobState], int]:
         """How many jobs of all tenants are in each queue and state before the end."""

@@ -93,7 +93,7 @@ def require_room(session: Session, tenant_id: str, adding: int, most: float) -> 
 
     Raises QuotaError.
     """
-    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update())
+    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
     active = select(func.count()).where(Job.tenant_id == tenant_id, in_states(ACTIVE))
     there = session.scalar(active) or 0
     if there + adding > most:
@@ -197,7 +197,12 @@ def _finish_batches(session: Session, batch_ids: set[str], at: datetime) -> None
 
     The batches' rows are locked first: of two jobs that end at once, the second sees the first.
     """
-    locked = select(Batch).where(Batch.id.in_(batch_ids)).order_by(Batch.id).with_for_update()
+    locked = (
+        select(Batch)
+        .where(Batch.id.in_(batch_ids))
+        .order_by(Batch.id)
+        .with_for_update(key_share=True)
+    )
     for batch in session.scalars(locked).all():
         left = select(exists().where(Job.batch_id == batch.id, in_states(ACTIVE)))
         if session.scalar(left) or batch.finished_at is not None:
