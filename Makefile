@@ -4,16 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup clean help
+.PHONY: demo test test-slow check setup clean help
 
 help:            ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: $(STAMP)   ## render the demo conversation and say where the video is
 	$(BIN)/afgen demo
 
 test: $(STAMP)   ## the whole test suite
 	$(BIN)/python -m pytest -n 2
+
+test-slow: $(STAMP)  ## storage on a real Ceph (Debian: ceph-mon ceph-osd ceph-mgr radosgw)
+	$(BIN)/python -m pytest -m rgw -rs
 
 check: $(STAMP)  ## the fast lane: lint, types, layers, unit tests
 	$(BIN)/ruff check .

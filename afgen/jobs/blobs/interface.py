@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from afgen.errors import BlobKeyError, BlobTooLargeError, UploadIncompleteError
 
@@ -159,6 +160,12 @@ def read_bytes(blobs: Blobs, key: str, *, limit_bytes: int) -> bytes:
 def content_type_of(key: str) -> str:
     """The media type that the ending of a key stands for."""
     return _TYPES.get(key.rpartition(".")[2].lower(), "application/octet-stream")
+
+
+def attachment(filename: str) -> str:
+    """A Content-Disposition that saves under any name (RFC 6266, section 4.1; RFC 8187)."""
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def require_key(key: str) -> str:

@@ -7,7 +7,6 @@ is often not where the service does.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -43,6 +41,7 @@ from afgen.jobs.blobs.interface import (
     Blob,
     Part,
     Stored,
+    attachment,
     content_type_of,
     part_bytes_for,
     require_key,
@@ -53,10 +52,9 @@ from afgen.jobs.blobs.interface import (
 _CHUNK_BYTES: Final = 1 << 20
 _GET_TRIES: Final = 4
 _BEYOND_THE_END: Final = "InvalidRange"
+# "404" answers a HEAD request, which has no room for a code; some stores have one code for both.
+_MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchUpload"})
 _KINDS: Final[Mapping[str, type[StorageError]]] = {
-    "404": BlobMissingError,  # to a HEAD request, whose answer has no room for a code
-    "NoSuchKey": BlobMissingError,
-    "NoSuchUpload": UploadMissingError,
     "PreconditionFailed": BlobExistsError,
     "ConditionalRequestConflict": BlobExistsError,
     "InvalidPart": UploadIncompleteError,
@@ -197,7 +195,7 @@ class S3Blobs:
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         """The parts that have arrived. Raises UploadMissingError."""
         asked = self._upload(key, upload_id)
-        with _answering(key):
+        with _answering(key, UploadMissingError):
             return [
                 Part(found["PartNumber"], found["Size"], _etag(found))
                 for page in self._client.get_paginator("list_parts").paginate(**asked)
@@ -213,7 +211,7 @@ class S3Blobs:
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Throw the parts away; it's no error if there is no such upload."""
-        with suppress(UploadMissingError), _answering(key):
+        with suppress(UploadMissingError), _answering(key, UploadMissingError):
             self._client.abort_multipart_upload(**self._upload(key, upload_id))
 
     def check(self) -> None:
@@ -259,7 +257,7 @@ class S3Blobs:
         key, part_bytes = stored.key, part_bytes_for(stored.bytes)
         upload_id = self.begin_upload(key)
         try:
-            with _answering(key), source.open("rb") as file:
+            with _answering(key, UploadMissingError), source.open("rb") as file:
                 for number, data in enumerate(iter(partial(file.read, part_bytes), b""), 1):
                     asked = {**self._upload(key, upload_id), "PartNumber": number}
                     self._client.upload_part(**asked, Body=data)
@@ -272,7 +270,7 @@ class S3Blobs:
         self, key: str, upload_id: str, parts: Sequence[Part], condition: Mapping[str, str]
     ) -> None:
         listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
-        with _answering(key):
+        with _answering(key, UploadMissingError):
             self._client.complete_multipart_upload(
                 **self._upload(key, upload_id), MultipartUpload={"Parts": listed}, **condition
             )
@@ -315,30 +313,26 @@ class S3Blobs:
         return {**self._at(key), "UploadId": upload_id}
 
 
-def attachment(filename: str) -> str:
-    """A Content-Disposition that saves under any name (RFC 6266, section 4.1; RFC 8187)."""
-    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", filename)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
-
-
 @contextmanager
-def _answering(what: str) -> Iterator[None]:
+def _answering(what: str, missing: type[StorageError] = BlobMissingError) -> Iterator[None]:
     """Turn the errors of the client library into those of a store."""
     try:
         yield
     except ClientError as error:
-        raise _kind_of(error)(f"{what}: {error}") from error
+        raise _kind_of(error, missing)(f"{what}: {error}") from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StorageRefusedError(f"{what}: {error}") from error
     except (BotoCoreError, URLLib3Error) as error:
         raise StorageUnavailableError(f"{what}: {error}") from error
 
 
-def _kind_of(error: ClientError) -> type[StorageError]:
+def _kind_of(error: ClientError, missing: type[StorageError]) -> type[StorageError]:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _WORTH_ANOTHER_TRY:
         return StorageUnavailableError
+    if code in _MISSING:
+        return missing
     return _KINDS.get(code, StorageRefusedError)
 
 
