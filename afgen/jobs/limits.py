@@ -142,14 +142,16 @@ def connect_buckets(
 
 
 def rate_fields(rate: Rate, taken: Taken) -> dict[str, str]:
-    """Header fields that tell a client how it stands (draft-ietf-httpapi-ratelimit-headers-10).
+    """Header fields that tell a client how it stands (draft-ietf-httpapi-ratelimit-headers-11).
 
-    `q` requests in `w` seconds; `r` are left, and in `t` seconds all are there again. Retry-After
-    (RFC 9110, 10.2.3) is added where the request was refused.
+    `q` requests in `w` seconds; `r` are left, and for `t` seconds there will not be more.
+    Retry-After (RFC 9110, 10.2.3) is added where the request was refused.
     """
+    left = taken.remaining(rate)
+    window_s = math.ceil(taken.full_in_s - (rate.burst - left - 1) / rate.per_s)
     told = {
         "RateLimit-Policy": f'"{rate.name}";q={rate.burst};w={math.ceil(rate.capacity_s)}',
-        "RateLimit": f'"{rate.name}";r={taken.remaining(rate)};t={math.ceil(taken.full_in_s)}',
+        "RateLimit": f'"{rate.name}";r={left};t={window_s}',
     }
     if not taken.allowed:
         told["Retry-After"] = str(max(1, math.ceil(taken.retry_in_s)))

@@ -121,24 +121,21 @@ def test_while_redis_is_away_all_pass_and_it_is_said_once(
 
 
 @pytest.mark.parametrize(
-    ("taken", "told"),
+    ("rate", "taken", "told"),
     [
-        (
-            Taken(True, 1.25),
-            {"RateLimit-Policy": '"requests";q=500;w=5', "RateLimit": '"requests";r=375;t=2'},
-        ),
-        (
-            Taken(False, 5.0, 0.01),
-            {
-                "RateLimit-Policy": '"requests";q=500;w=5',
-                "RateLimit": '"requests";r=0;t=5',
-                "Retry-After": "1",
-            },
-        ),
+        (Rate("requests", 500, 100.0), Taken(True, 1.25), ["q=500;w=5", "r=375;t=1", None]),
+        (Rate("requests", 500, 100.0), Taken(False, 5.0, 0.01), ["q=500;w=5", "r=0;t=1", "1"]),
+        (Rate("requests", 500, 100.0), Taken(True, 0.0), ["q=500;w=5", "r=500;t=1", None]),
+        (Rate("requests", 4, 0.1), Taken(True, 25.0), ["q=4;w=40", "r=1;t=5", None]),
+        (Rate("requests", 4, 0.1), Taken(False, 37.5, 7.5), ["q=4;w=40", "r=0;t=8", "8"]),
     ],
 )
-def test_clients_are_told_how_they_stand(taken: Taken, told: dict[str, str]) -> None:
-    assert rate_fields(Rate("requests", 500, 100.0), taken) == told
+def test_clients_are_told_how_they_stand(rate: Rate, taken: Taken, told: list[str | None]) -> None:
+    policy, limit, retry_after = told
+    expected = {"RateLimit-Policy": f'"requests";{policy}', "RateLimit": f'"requests";{limit}'}
+    if retry_after is not None:
+        expected["Retry-After"] = retry_after
+    assert rate_fields(rate, taken) == expected
 
 
 def test_a_tenants_own_limits_replace_those_of_the_settings() -> None:
