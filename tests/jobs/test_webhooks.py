@@ -1,8 +1,10 @@
 """Webhooks: what is said, how it is signed, and how often it is tried."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from afgen.jobs.webhooks import (
 from tests.jobs.conftest import Clock
 from tests.jobs.sites import NOBODY, OUTSIDE, Names, answer, policy, site
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPEC = JobSpec.model_validate(
     {"inputs": {"portrait": "https://a.example/p.png", "conversation": "https://a.example/c.mp4"}}
@@ -243,6 +246,27 @@ def test_both_secrets_sign_while_one_replaces_the_other() -> None:
     later = signed("dlv_1", body, kept, now + timedelta(days=1, seconds=1))
     assert len(later["Webhook-Signature"].split(" ")) == 1
     assert len(rotated(kept, new_secret(), now + timedelta(days=2))) == 2
+
+
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["library", "python"])
+def test_receivers_can_verify_as_the_docs_say(example: str) -> None:
+    names: dict[str, Any] = {}
+    exec(example, names)
+    verified = names["verified"]
+    old, new, now = new_secret(), new_secret(), datetime.now(UTC)
+    body = b'{"type":"job.failed"}'
+    headers = signed("dlv_1", body, rotated([{"secret": old}], new, now), now)
+    for secret in (old, new):
+        assert verified(secret, headers, body) == {"type": "job.failed"}
+    forged = {**headers, "Webhook-Id": "dlv_2"}
+    stale = signed("dlv_1", body, [{"secret": new}], now - timedelta(minutes=6))
+    for wrong in ((new_secret(), headers, body), (new, forged, body), (new, headers, body + b" "),
+                  (new, stale, body)):  # fmt: skip
+        with pytest.raises((ValueError, WebhookVerificationError)):
+            verified(*wrong)
 
 
 def test_a_change_of_anything_signed_is_noticed() -> None:
