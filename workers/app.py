@@ -8,7 +8,7 @@ no countdown and no remote control: rows and leases do all of that, and survive 
 from typing import Any, Final
 
 from celery import Celery
-from kombu.entity import Exchange, Queue
+from kombu.entity import Queue
 
 from afgen.jobs.settings import ServiceSettings
 from afgen.jobs.states import Priority
@@ -48,7 +48,7 @@ def configuration() -> dict[str, Any]:
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_queues": [_queue(name) for name in QUEUES],
+        "task_queues": [Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
         "task_default_queue": QUEUES[0],
         "task_create_missing_queues": False,
         "broker_connection_retry_on_startup": True,
@@ -64,8 +64,3 @@ def configuration() -> dict[str, Any]:
         "result_backend_transport_options": visibility,
         **visibility,
     }
-
-
-def _queue(name: str) -> Queue:
-    """A queue that is reached by its name: there is no table of bindings that a broker can lose."""
-    return Queue(name, Exchange(""), routing_key=name)  # type: ignore[no-untyped-call]

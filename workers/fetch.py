@@ -32,7 +32,7 @@ def fetch_inputs(shop: Workshop, hold: Hold, spec: JobSpec, folder: Path) -> dic
         else:
             limits = Limits(most_bytes=shop.settings.max_asset_bytes)
             hold.check()
-            shop.outbound.download(reference, files[role], limits)
+            shop.outbound.download(reference, files[role], limits, lambda _: hold.check())
     return files
 
 
