@@ -35,6 +35,7 @@ from afgen.jobs.settings import ServiceSettings
 from afgen.media.files import writing
 
 Resolve = Callable[[str, int], Sequence[str]]  # name, port -> addresses as text
+Tell = Callable[[int], None]  # bytes there
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _AGAIN_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -108,8 +109,12 @@ class Outbound:
         target = parse_target(url, self._policy)
         self._addresses(target, _Deadline(WEBHOOK_LIMITS, self._monotonic))
 
-    def download(self, url: str, path: Path, limits: Limits) -> Fetched:
+    def download(
+        self, url: str, path: Path, limits: Limits, tell: Tell = lambda count: None
+    ) -> Fetched:
         """Write what lies at a URL to `path`; nothing is left there when it fails.
+
+        `tell` hears how many bytes have arrived, piece by piece; what it raises ends the download.
 
         Raises AddressRefusedError, FetchTooLargeError, FetchInterruptedError where trying again
         may help, FetchError where it would not, OutputError.
@@ -120,7 +125,7 @@ class Outbound:
             with self._exchange("GET", target, {}, b"", deadline) as response:
                 if response.status not in _REDIRECTS:
                     _require_plain(target, response)
-                    return _receive(target, response, path, limits.most_bytes)
+                    return _receive(target, response, path, limits.most_bytes, tell)
                 location = _field(response, b"location")
             target = self._follow(target, location)
         raise FetchError(f"{target.authority}: more than {limits.redirects} redirects.")
@@ -310,7 +315,9 @@ def _require_plain(target: Target, response: httpcore.Response) -> None:
         raise FetchError(f"{target.authority} sends the file compressed, which was not asked for.")
 
 
-def _receive(target: Target, response: httpcore.Response, path: Path, most_bytes: int) -> Fetched:
+def _receive(
+    target: Target, response: httpcore.Response, path: Path, most_bytes: int, tell: Tell
+) -> Fetched:
     """The body, to a file, with its hash; a short one raises httpcore.RemoteProtocolError."""
     too_large = FetchTooLargeError(f"{target.authority}: more than {most_bytes} bytes.")
     length = _field(response, b"content-length")
@@ -324,6 +331,7 @@ def _receive(target: Target, response: httpcore.Response, path: Path, most_bytes
                 raise too_large
             digest.update(chunk)
             file.write(chunk)
+            tell(count)
     return Fetched(count, digest.hexdigest(), _field(response, b"content-type"))
 
 

@@ -78,7 +78,7 @@ def deliver_due(
     return len(claimed)
 
 
-def told(payload: Json) -> Json:
+def message_of(payload: Json) -> Json:
     """What a receiver is told of an event: what happened, to what, and nothing that is secret."""
     data = payload["data"]
     facts = {name: data[name] for name in _TOLD if name in data}
@@ -122,7 +122,7 @@ def _deliver(
     delivery: Delivery,
     endpoint: Endpoint,
 ) -> None:
-    body = json.dumps(told(delivery.payload), separators=(",", ":")).encode()
+    body = json.dumps(message_of(delivery.payload), separators=(",", ":")).encode()
     headers = signed(delivery.id, body, endpoint.secrets, clock())
     reply, error = _post(outbound, endpoint.url, body, headers)
     delivered = reply is not None and 200 <= reply.status < 300

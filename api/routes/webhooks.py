@@ -17,7 +17,7 @@ from afgen.jobs.ids import Kind
 from afgen.jobs.outbound import policy_of
 from afgen.jobs.store.deliveries import NewEndpoint
 from afgen.jobs.tables import Delivery, Endpoint
-from afgen.jobs.webhooks import new_secret, rotated
+from afgen.jobs.webhooks import message_of, new_secret, rotated
 from api.deps import OnceOfBody, Parts, Reader, Writer
 from api.openapi import refusals
 from api.pagination import Cursor, Limit, paged
@@ -195,5 +195,5 @@ def _secret_told(endpoint: Endpoint) -> EndpointSecret:
 
 
 def _delivery_told(delivery: Delivery) -> DeliveryOut:
-    names = DeliveryOut.model_fields
-    return DeliveryOut.model_validate({name: getattr(delivery, name) for name in names})
+    facts = {name: getattr(delivery, name) for name in DeliveryOut.model_fields}
+    return DeliveryOut.model_validate(facts | {"payload": message_of(delivery.payload)})

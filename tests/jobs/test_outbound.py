@@ -70,6 +70,21 @@ def test_a_file_arrives_whole_with_its_hash(outside: Site, tmp_path: Path) -> No
     assert fields["Accept-Encoding"] == "identity"
 
 
+def test_a_download_can_be_ended_from_outside(outside: Site, tmp_path: Path) -> None:
+    outside.answers["/a.mp4"] = answer(200, BODY)
+    told: list[int] = []
+    outbound(outside).download(at(outside), tmp_path / "a", LIMITS, tell=told.append)
+    assert told == sorted(set(told))
+    assert told[-1] == len(BODY)
+
+    def enough(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outbound(outside).download(at(outside), tmp_path / "b", LIMITS, tell=enough)
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_name_that_changes_its_mind_is_not_asked_twice(outside: Site, tmp_path: Path) -> None:
     with site(INSIDE, outside.port) as inside:
         outside.answers["/a.mp4"] = inside.answers["/a.mp4"] = answer(200, BODY)

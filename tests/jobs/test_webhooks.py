@@ -25,11 +25,11 @@ from afgen.jobs.tables import Delivery, Endpoint, Tenant
 from afgen.jobs.webhooks import (
     RETRY_AFTER,
     deliver_due,
+    message_of,
     new_secret,
     next_attempt,
     rotated,
     signed,
-    told,
 )
 from tests.jobs.conftest import Clock
 from tests.jobs.sites import NOBODY, OUTSIDE, Names, answer, policy, site
@@ -287,7 +287,7 @@ def test_a_change_of_anything_signed_is_noticed() -> None:
 def test_nothing_is_told_that_is_not_meant_to_be(extras: dict[str, str]) -> None:
     data: dict[str, Any] = {**extras, "lease_token": 3, "outputs": OUTPUTS}
     payload = {"type": "job.succeeded", "timestamp": NOW.isoformat(), "data": data}
-    said = told(payload)["data"]
+    said = message_of(payload)["data"]
     assert "lease_token" not in said
     assert "blob_key" not in said["outputs"]["video"]
     assert set(said) <= {
