@@ -140,7 +140,7 @@ class Asset(Base):
     content_type: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)  # announced, then counted
     sha256: Mapped[str | None]
-    blob_key: Mapped[str]
+    blob_key: Mapped[str]  # empty once its bytes are deleted, too
     upload: Mapped[Json | None]  # upload_id, part_bytes: what goes on with a multipart upload
     facts: Mapped[Json | None]  # what the preflight found: pixels, seconds, streams
     error: Mapped[Json | None]
@@ -150,7 +150,7 @@ class Asset(Base):
     __table_args__ = (
         CheckConstraint("state IN ('uploading', 'ready', 'rejected', 'deleted')", "state"),
         Index(None, "tenant_id", "created_at", "id"),
-        _partial("ix_assets_kept", "state <> 'deleted'", "expires_at"),
+        _partial("ix_assets_kept", "blob_key <> ''", "expires_at"),
     )
 
 
@@ -272,7 +272,7 @@ class Schedule(Base):
 
     __table_args__ = (
         Index(None, "tenant_id", "created_at", "id"),
-        _partial("ix_schedules_due", "enabled", "next_at"),
+        Index("ix_schedules_due", "next_at"),
     )
 
 

@@ -19,6 +19,13 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 WORD = sa.String(16)
 COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
+
+def tenant_id(primary_key: bool = False) -> sa.Column[str]:
+    """Whose row it is."""
+    of_tenant = sa.ForeignKey("tenants.id", ondelete="CASCADE")
+    return sa.Column("tenant_id", sa.Text(), of_tenant, nullable=False, primary_key=primary_key)
+
+
 METADATA = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,9 +49,7 @@ sa.Table(
     "api_keys",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("name", sa.Text(), nullable=False),
     sa.Column("secret_sha256", sa.Text(), nullable=False),
     sa.Column("scopes", JSON, nullable=False),
@@ -59,9 +64,7 @@ sa.Table(
     "assets",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("state", sa.Text(), nullable=False),
     sa.Column("kind", sa.Text(), nullable=False),
     sa.Column("filename", sa.Text(), nullable=False),
@@ -78,8 +81,8 @@ sa.Table(
     sa.Index(
         "ix_assets_kept",
         "expires_at",
-        postgresql_where=sa.text("state <> 'deleted'"),
-        sqlite_where=sa.text("state <> 'deleted'"),
+        postgresql_where=sa.text("blob_key <> ''"),
+        sqlite_where=sa.text("blob_key <> ''"),
     ),
     sa.Index("ix_assets_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
 )
@@ -88,9 +91,7 @@ sa.Table(
     "batches",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("name", sa.Text(), nullable=False),
     sa.Column("created_at", MOMENT, nullable=False),
     sa.Column("finished_at", MOMENT),
@@ -101,9 +102,7 @@ sa.Table(
 sa.Table(
     "idempotency_keys",
     METADATA,
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
-    ),
+    tenant_id(primary_key=True),
     sa.Column("key", sa.Text(), primary_key=True),
     sa.Column("request", sa.Text(), nullable=False),
     sa.Column("body_sha256", sa.Text(), nullable=False),
@@ -119,9 +118,7 @@ sa.Table(
     "schedules",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("name", sa.Text(), nullable=False),
     sa.Column("cron", sa.Text(), nullable=False),
     sa.Column("timezone", sa.Text(), nullable=False),
@@ -132,21 +129,14 @@ sa.Table(
     sa.Column("created_at", MOMENT, nullable=False),
     sa.Column("next_at", MOMENT),
     sa.Column("last_at", MOMENT),
-    sa.Index(
-        "ix_schedules_due",
-        "next_at",
-        postgresql_where=sa.text("enabled"),
-        sqlite_where=sa.text("enabled"),
-    ),
+    sa.Index("ix_schedules_due", "next_at"),
     sa.Index("ix_schedules_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
 )
 
 sa.Table(
     "usage",
     METADATA,
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
-    ),
+    tenant_id(primary_key=True),
     sa.Column("day", sa.Date(), primary_key=True),
     sa.Column("jobs", sa.Integer(), nullable=False),
     sa.Column("seconds", sa.Double(), nullable=False),
@@ -157,9 +147,7 @@ sa.Table(
     "webhook_endpoints",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("url", sa.Text(), nullable=False),
     sa.Column("kinds", JSON, nullable=False),
     sa.Column("secrets", JSON, nullable=False),
@@ -174,9 +162,7 @@ sa.Table(
     "deliveries",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column(
         "endpoint_id",
         sa.Text(),
@@ -206,9 +192,7 @@ sa.Table(
     "jobs",
     METADATA,
     sa.Column("id", sa.Text(), primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("batch_id", sa.Text(), sa.ForeignKey("batches.id", ondelete="CASCADE")),
     sa.Column("item_key", sa.Text()),
     sa.Column("schedule_id", sa.Text(), sa.ForeignKey("schedules.id", ondelete="SET NULL")),
@@ -297,9 +281,7 @@ sa.Table(
     "job_events",
     METADATA,
     sa.Column("seq", COUNTER, primary_key=True),
-    sa.Column(
-        "tenant_id", sa.Text(), sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False
-    ),
+    tenant_id(),
     sa.Column("job_id", sa.Text(), sa.ForeignKey("jobs.id", ondelete="CASCADE")),
     sa.Column("batch_id", sa.Text(), sa.ForeignKey("batches.id", ondelete="CASCADE")),
     sa.Column("at", MOMENT, nullable=False),
