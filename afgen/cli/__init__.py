@@ -10,13 +10,16 @@ import typer
 
 from afgen.cli import (
     batch,
+    batches,
     compose,
     evaluate,
     jobs,
     keys,
+    listeners,
     make,
     measure,
     prepare,
+    schedules,
     service,
     setup,
     speed,
@@ -61,13 +64,21 @@ app.command(epilog=compose.EXAMPLES)(compose.compose)
 for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor):
     app.command()(command)
 app.add_typer(train.train, name="train")
-for timed in (speed.generator, speed.autoencoder, speed.render, evaluate.videos):
+for timed in (speed.generator, speed.autoencoder, speed.render):
     measure.bench.command()(timed)
+for measured in (evaluate.videos, listeners.listeners):
+    measure.bench.command()(measured)
 app.add_typer(measure.bench, name="bench")
 app.add_typer(weights.weights, name="weights")
 SERVICE = "The job service"
 app.command(epilog=service.UP_EXAMPLES, rich_help_panel=SERVICE)(service.up)
-for name, group in (("jobs", jobs.jobs), ("keys", keys.keys), ("tenants", keys.tenants)):
+for name, group in (
+    ("jobs", jobs.jobs),
+    ("batch", batches.batch),
+    ("schedule", schedules.schedule),
+    ("keys", keys.keys),
+    ("tenants", keys.tenants),
+):
     app.add_typer(group, name=name, rich_help_panel=SERVICE)
 for program in (service.serve, service.worker, service.beat, service.migrate):
     app.command(rich_help_panel=SERVICE)(program)

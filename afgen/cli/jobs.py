@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,6 +16,7 @@ from afgen.cli.watching import clock, plain, watching
 
 if TYPE_CHECKING:
     from afgen.client.client import Client
+    from afgen.client.uploads import Kind
     from afgen.client.values import Job
     from afgen.render.settings import RenderSettings, Sources
 
@@ -41,11 +42,17 @@ jobs = typer.Typer(help="Have videos made by the service.", no_args_is_help=True
 
 def taking_options_of_render(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take the files and settings of `afgen render`, before its own options."""
-    render = inspect.signature(make.render, eval_str=True).parameters.values()
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    context, *others = (one for one in own if one.kind is not inspect.Parameter.VAR_KEYWORD)
-    shared = (one for one in render if one.name not in NOT_OF_A_JOB)
-    command.__signature__ = inspect.Signature([context, *shared, *others])  # type: ignore[attr-defined]
+    own = inspect.signature(command, eval_str=True).parameters
+    render = inspect.signature(make.render, eval_str=True).parameters
+    shared = {name: one for name, one in render.items() if name not in NOT_OF_A_JOB}
+    everything = {"context": own["context"], **shared, **own}
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for one in everything.values()
+            if one.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+    )
     return command
 
 
@@ -71,8 +78,8 @@ def submit(
     if wait:
         check_output(output, force=force, inputs=sources.files.values())
     with service(url, api_key) as client:
-        wish = job_wish(client, sources, settings)
-        job = client.submit({**wish, "priority": priority})
+        ids = uploaded(client, [sources.files])
+        job = client.submit({**job_wish(sources, settings, ids), "priority": priority})
         say("[bold green]submitted[/] {}", job.id)
         if wait:
             job = _until_done(client, job.id)
@@ -92,17 +99,26 @@ def asked_of_render(context: typer.Context) -> "tuple[Sources, RenderSettings]":
     return make.asked(Sources, context), make.asked(RenderSettings, context)
 
 
-def job_wish(client: "Client", sources: "Sources", settings: "RenderSettings") -> dict[str, Any]:
-    """A job as the service wants it told; its files are uploaded."""
-    inputs = {}
+def uploaded(client: "Client", renders: Iterable[Mapping[str, Path]]) -> dict[Path, str]:
+    """The ids under which the files of renders lie at the service, each uploaded once."""
+    ids: dict[Path, str] = {}
     with stoppable("What was uploaded stays there: the same command goes on."), transfers() as of:
-        for role, path in sources.files.items():
-            kind: Literal["portrait", "recording"] = (
-                "portrait" if role == "portrait" else "recording"
-            )
-            inputs[role] = client.upload(path, kind, of(path)).id
-    chosen = settings.model_dump(mode="json", exclude_defaults=True)
-    return {"inputs": inputs, "avatar": sources.avatar, "settings": chosen}
+        for role, path in (pair for files in renders for pair in files.items()):
+            if path not in ids:
+                kind: Kind = "portrait" if role == "portrait" else "recording"
+                ids[path] = client.upload(path, kind, of(path)).id
+    return ids
+
+
+def job_wish(
+    sources: "Sources", settings: "RenderSettings", ids: Mapping[Path, str]
+) -> dict[str, Any]:
+    """A job as the service wants it told; `ids` are those of the uploaded files."""
+    return {
+        "inputs": {role: ids[path] for role, path in sources.files.items()},
+        "avatar": sources.avatar,
+        "settings": settings.model_dump(mode="json", exclude_defaults=True),
+    }
 
 
 def _until_done(client: "Client", job_id: str) -> "Job":
@@ -147,11 +163,12 @@ def list_jobs(
         print_json(listed(found))
         return
     print_table(
-        ("job", "state", "frames", "took", "made", "of batch"),
+        ("job", "state", "done", "took", "made", "item"),
         (
             (job.id, plain(job), _share(job), _took(job), since(job.created_at), job.item_key or "")
             for job in found
         ),
+        whole=0,
     )
 
 
@@ -168,7 +185,7 @@ def show(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json =
         return
     rows = [
         ("state", plain(job)),
-        ("frames", _share(job)),
+        ("frames", f"{job.progress.done} of {job.progress.total or '?'}"),
         ("made", since(job.created_at)),
         ("took", _took(job)),
         ("attempts", job.attempts),
@@ -263,7 +280,7 @@ def since(moment: datetime) -> str:
 
 def _share(job: "Job") -> str:
     done, total = job.progress.done, job.progress.total
-    return f"{done} of {total}" if total else ""
+    return f"{done / total:.0%}" if total else ""
 
 
 def _took(job: "Job") -> str:

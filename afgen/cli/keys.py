@@ -76,13 +76,13 @@ def list_keys(tenant: Of = "default", data: Data = None, as_json: Json = False) 
         print_json(json.dumps([_plain(key) for key in found], indent=2))
         return
     print_table(
-        ("key", "name", "scopes", "made", "last used", "ends"),
+        ("key", "name", "scopes", "last used", "ends"),
         (
-            (key.id, key.name, " ".join(key.scopes), *map(_day, (key.created_at, key.last_used_at)),
-             _end(key))
+            (key.id, key.name, "\n".join(key.scopes), _day(key.last_used_at), _end(key))
             for key in found
         ),
-    )  # fmt: skip
+        whole=0,
+    )
 
 
 @keys.command()
@@ -144,6 +144,7 @@ def list_tenants(data: Data = None, as_json: Json = False) -> None:
         print_table(
             ("tenant", "name", "made", "limits of its own"),
             ((one.id, one.name, _day(one.created_at), one.limits or "") for one in found),
+            whole=0,
         )
 
 
@@ -200,7 +201,7 @@ def _of(tenant: "Tenant") -> dict[str, Any]:
 
 
 def _day(moment: Any) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "never"
+    return moment.astimezone().strftime("%Y-%m-%d") if moment else "never"
 
 
 def _end(key: "Row") -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afgen.cli.terminal import progress_bars
+from afgen.cli.terminal import console, progress_bars
 
 if TYPE_CHECKING:
     from afgen.client.client import Client
+
+WORTH_A_LINE_BYTES = 16 << 20
 
 Url = Annotated[
     str | None,
@@ -36,12 +38,19 @@ def service(url: str | None, api_key: str | None) -> Iterator["Client"]:
 
 @contextmanager
 def transfers() -> Iterator[Callable[[Path], Bytes]]:
-    """A bar for each file on its way: `with transfers() as of: send(path, tell=of(path))`."""
+    """A bar for each file on its way: `with transfers() as of: send(path, tell=of(path))`.
+
+    Logs are spared the small ones.
+    """
     from afgen.render.progress import Progress
 
     with progress_bars() as show:
 
         def of(path: Path) -> Bytes:
-            return lambda done, total: show(Progress(path.name, done, total, "bytes"))
+            def tell(done: int, total: int) -> None:
+                if console.is_terminal or total > WORTH_A_LINE_BYTES:
+                    show(Progress(path.name, done, total, "bytes"))
+
+            return tell
 
         yield of

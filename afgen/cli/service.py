@@ -55,7 +55,7 @@ def up(
     signal.signal(signal.SIGTERM, _interrupt)
     with folder.held():
         stack = Stack(folder, host, free_port(port, host), free_port(0))
-        if stack.port != port:
+        if port not in (0, stack.port):
             say("[yellow]note[/] port {} is taken: the API gets {}", port, stack.port)
         upgrade(folder.settings)
         try:

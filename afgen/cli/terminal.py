@@ -36,9 +36,16 @@ def print_json(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table on standard output; its cells are taken literally, and folded but never cut."""
-    columns = (Column(name, overflow="fold") for name in header)
+def print_table(
+    header: Iterable[str], rows: Iterable[Iterable[object]], *, whole: int | None = None
+) -> None:
+    """A table on standard output; its cells are taken literally, and folded but never cut.
+
+    The column number `whole` is never folded, so that what is in it can be copied.
+    """
+    columns = (
+        Column(name, overflow="fold", no_wrap=number == whole) for number, name in enumerate(header)
+    )
     table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))

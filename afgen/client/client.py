@@ -75,14 +75,18 @@ class Client:
         wish = {"name": name, "manifest": manifest}
         return Batch.model_validate(self.connection.post("/v1/batches", wish))
 
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Ask for all jobs of a batch to be stopped that have not ended."""
+        return Batch.model_validate(self.connection.post(f"/v1/batches/{batch_id}/cancel"))
+
     def batch(self, batch_id: str) -> Batch:
         """A batch as it is now."""
         return Batch.model_validate(self.connection.get(f"/v1/batches/{batch_id}"))
 
     def results(self, batch_id: str) -> Iterator[Result]:
-        """What became of every item of a batch."""
-        path = f"/v1/batches/{batch_id}/items"
-        return map(Result.model_validate, self._listed(path, None))
+        """What became so far of every item of a batch."""
+        lines = self.connection.get_text(f"/v1/batches/{batch_id}/results").splitlines()
+        return map(Result.model_validate_json, lines)
 
     def fetch_result(self, result: Result, target: Path, tell: Tell, name: str = VIDEO) -> None:
         """Bring a file of an item to `target`."""
@@ -102,8 +106,8 @@ class Client:
 
     def runs(self, schedule_id: str, most: int) -> Iterator[Run]:
         """What became of the latest due times."""
-        path = f"/v1/schedules/{schedule_id}/runs"
-        return map(Run.model_validate, self._listed(path, most))
+        found = self.connection.get(f"/v1/schedules/{schedule_id}/runs", limit=most)
+        return map(Run.model_validate, found)
 
     def pause(self, schedule_id: str) -> Schedule:
         """Make no more jobs by a schedule, for now."""

@@ -56,6 +56,10 @@ class Connection:
         """What is at a path, as JSON; parameters that are None are left out."""
         return self.json("GET", path, params=_given(params))
 
+    def get_text(self, path: str) -> str:
+        """What is at a path, as it is."""
+        return self._ask("GET", path).text
+
     def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
         """Make or do something. The same `key` twice does it once."""
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
@@ -65,17 +69,12 @@ class Connection:
         """Delete what is at a path."""
         self.json("DELETE", path)
 
-    def patch(self, path: str, body: Any) -> Any:
-        """Change what is at a path."""
-        return self.json("PATCH", path, json=body)
-
     def json(self, method: str, path: str, **request: Any) -> Any:
         """The answer's JSON, None if it has no body.
 
         Raises the error that a problem stands for, ServiceUnreachableError.
         """
-        headers = {**self.authorization, **request.pop("headers", {})}
-        response = self.send(method, self.profile.url + path, headers=headers, **request)
+        response = self._ask(method, path, **request)
         return response.json() if response.content else None
 
     def send(self, method: str, url: str, **request: Any) -> httpx.Response:
@@ -102,6 +101,10 @@ class Connection:
     ) -> AbstractContextManager[httpx.Response]:
         """An answer that is read as it comes; errors are the caller's."""
         return self.http.stream("GET", url, headers=headers, timeout=timeout or _TIMEOUT)
+
+    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        headers = {**self.authorization, **request.pop("headers", {})}
+        return self.send(method, self.profile.url + path, headers=headers, **request)
 
     @property
     def authorization(self) -> dict[str, str]:

@@ -75,7 +75,7 @@ def _finish(connection: Connection, path: Path, upload_id: str, tell: Tell) -> A
 
 
 def _send(connection: Connection, path: Path, upload: Upload, tell: Tell) -> None:
-    there = upload.bytes - sum(piece.bytes for piece in upload.requests)
+    there = min(len(upload.received) * upload.part_bytes, upload.bytes)
     for piece in upload.requests:
         body = _Body(path, piece, there, upload.bytes, tell)
         headers = {**piece.headers, "Content-Length": str(piece.bytes)}

@@ -49,6 +49,8 @@ class Upload(_Answer):
     id: str
     state: str
     bytes: int
+    part_bytes: int
+    received: Sequence[int] = ()
     requests: Sequence[Piece] = ()
 
 
@@ -99,6 +101,11 @@ class Batch(_Answer):
     counts: Mapping[str, int]
     created_at: datetime
     finished_at: datetime | None = None
+
+    @property
+    def ended(self) -> int:
+        """How many of its jobs nothing more happens to by itself."""
+        return sum(count for state, count in self.counts.items() if state in ENDED)
 
 
 class Result(_Answer):

@@ -48,8 +48,9 @@ def missing(*numbers: int) -> httpx.Response:
         }
         for number in numbers
     ]  # fmt: skip
-    plain = {"id": "ast_1", "state": "uploading", "bytes": len(CONTENT)}
-    return httpx.Response(200, json={**plain, "requests": requests})
+    received = sorted({1, 2} - set(numbers))
+    plain = {"id": "ast_1", "state": "uploading", "bytes": len(CONTENT), "part_bytes": HALF}
+    return httpx.Response(200, json={**plain, "received": received, "requests": requests})
 
 
 def sent(service: Played) -> dict[str, bytes]:

@@ -87,6 +87,6 @@ def _command(*arguments: str) -> tuple[str, ...]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=_ANSWER_S).is_success
+        return httpx.get(f"{url}/healthz", timeout=_ANSWER_S).is_success
     except httpx.TransportError:
         return False
