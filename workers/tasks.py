@@ -1,35 +1,38 @@
-"""The tasks, as Celery knows them: shells around plain functions."""
+"""The tasks, as Celery knows them: shells around plain functions.
+
+What renders is imported by the child that renders: the parent only passes messages on, and would
+spend seconds and half a gigabyte on libraries that it never calls.
+"""
 
 import signal
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_process_init
 
 from afgen.jobs.queue import Task
-from afgen.render.settings import RenderSettings
-from workers.render import render_job
-from workers.scratch import remove_abandoned
-from workers.workshop import this_workshop
 
 
 @shared_task(name=Task.RENDER)  # type: ignore[untyped-decorator]
 def render(job_id: str) -> None:
     """Render a job."""
-    render_job(this_workshop(), job_id)
+    _child().render(job_id)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
-def warm_up(**_: Any) -> None:
-    """Load the models of the default preset before the first job comes."""
+def begin(**_: Any) -> None:
+    """In a child that has just begun: be ready for the first job, and for being told to stop."""
     for number in (signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, _leave)
-    shop, usual = this_workshop(), RenderSettings()
-    remove_abandoned(shop.scratch)
-    shop.models(usual.preset, usual.device)
+    _child().warm_up()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Hand over what is under way; what waits for work ends by itself."""
-    this_workshop().holds.leaving.set()
+    _child().leave()
+
+
+def _child() -> ModuleType:
+    from workers import child  # noqa: PLC0415
+
+    return child

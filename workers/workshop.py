@@ -5,7 +5,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from afgen.jobs.blobs.interface import Blobs
@@ -59,9 +59,3 @@ def open_workshop(settings: ServiceSettings, models: LoadModels | None = None) -
         models=models or lru_cache(_PRESETS)(load_models),
         scratch=Path(tempfile.gettempdir()),
     )
-
-
-@cache
-def this_workshop() -> Workshop:
-    """That of this process, made when first asked for."""
-    return open_workshop(ServiceSettings())
