@@ -33,6 +33,7 @@ GIVE_UP_AFTER: Final = timedelta(days=5)  # of nothing but failures
 ROTATION: Final = timedelta(days=1)  # for which a secret that was replaced stays valid
 _JITTER: Final = 0.2  # at most so much later, so that not all come back at once
 _LONGEST_WAIT: Final = timedelta(days=1)
+_SILENT_PAUSE_S: Final = 60.0  # between visits to an endpoint that does not answer at all
 _GONE: Final = 410
 _SLOW_DOWN: Final = frozenset({429, 503})
 _SECRET_BYTES: Final = 32
@@ -126,6 +127,8 @@ def _deliver(
     headers = signed(delivery.id, body, endpoint.secrets, clock())
     reply, error = _post(outbound, endpoint.url, body, headers)
     delivered = reply is not None and 200 <= reply.status < 300
+    if reply is None:
+        store.deliveries.put_off(endpoint.id, _SILENT_PAUSE_S)
     now = clock()
     store.deliveries.settle(
         delivery,

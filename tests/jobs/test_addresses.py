@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afgen.errors import AddressRefusedError
@@ -159,6 +159,7 @@ def allowed(address: IPv4Address | IPv6Address) -> bool:
     return True
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_nothing_is_allowed_that_the_standard_library_calls_private(
     address: IPv4Address | IPv6Address,
@@ -166,6 +167,7 @@ def test_nothing_is_allowed_that_the_standard_library_calls_private(
     assert address.is_global or not allowed(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_address_inside_an_ipv6_one_opens_no_way(address: IPv4Address) -> None:
     number = int(address)
@@ -178,6 +180,7 @@ def test_an_address_inside_an_ipv6_one_opens_no_way(address: IPv4Address) -> Non
         assert not allowed(IPv6Address(wrapped))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_taken_or_refused(text: str) -> None:
     try:

@@ -67,7 +67,7 @@ def test_the_hour_that_comes_twice_is_left_forwards() -> None:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(hour=st.integers(0, 23), minute=st.integers(0, 59))
 def test_a_time_of_day_is_due_once_a_day(zone: str, hour: int, minute: int) -> None:
     cron = parse_cron(f"{minute} {hour} * * *", zone)
@@ -92,6 +92,7 @@ MOMENTS = st.datetimes(
 )
 
 
+@settings(deadline=None)
 @given(CRONS, MOMENTS)
 def test_due_times_rise_and_none_is_left_out(cron: Cron, after: datetime) -> None:
     times = next_times(cron, after, 4)
@@ -116,6 +117,7 @@ def test_zones_that_there_are_not(zone: str) -> None:
         parse_cron("0 0 * * *", zone)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("0123456789*/,-#LWlSUNJAN ²", min_size=1, max_size=6), min_size=5,
                 max_size=5))  # fmt: skip
 def test_any_text_is_a_schedule_or_an_error(fields: list[str]) -> None:
@@ -170,6 +172,7 @@ def test_a_year_asleep_is_caught_up_with_in_part() -> None:
     assert plan(yearly, NIGHT, now, Misfire.ONCE).start == (NIGHT + timedelta(days=1),)
 
 
+@settings(deadline=None)
 @given(CRONS, MOMENTS, st.integers(0, 10**6), st.sampled_from(Misfire))
 def test_a_plan_leaves_nothing_behind(
     cron: Cron, before: datetime, asleep_s: int, misfire: Misfire

@@ -5,7 +5,7 @@ import math
 from dataclasses import astuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -85,6 +85,7 @@ def test_a_faster_rate_holds_at_once(buckets: Buckets) -> None:
     assert (answer.allowed, answer.retry_in_s) == (False, pytest.approx(60, abs=30))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=40), st.integers(1, 9))
 def test_no_window_lets_more_through_than_burst_and_rate(
     steps: list[tuple[int, int]], burst: int
@@ -139,9 +140,9 @@ def test_clients_are_told_how_they_stand(rate: Rate, taken: Taken, told: list[st
 
 
 def test_a_tenants_own_limits_replace_those_of_the_settings() -> None:
-    settings = ServiceSettings(quota_active_jobs=20, quota_stored_bytes=1000)
-    assert quotas_of(settings, {}) == Amounts(20, 1000, math.inf)
-    assert quotas_of(settings, {"quota_active_jobs": 5, "quota_seconds_a_day": 60}) == Amounts(
+    defaults = ServiceSettings(quota_active_jobs=20, quota_stored_bytes=1000)
+    assert quotas_of(defaults, {}) == Amounts(20, 1000, math.inf)
+    assert quotas_of(defaults, {"quota_active_jobs": 5, "quota_seconds_a_day": 60}) == Amounts(
         5, 1000, 60
     )
 
@@ -149,6 +150,7 @@ def test_a_tenants_own_limits_replace_those_of_the_settings() -> None:
 AMOUNTS = st.builds(Amounts, *[st.integers(0, 5)] * 3)
 
 
+@settings(deadline=None)
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
 def test_what_fits_into_every_quota_has_room(quotas: Amounts, used: Amounts, more: Amounts) -> None:
     trios = zip(astuple(quotas), astuple(used), astuple(more), strict=True)

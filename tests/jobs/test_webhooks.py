@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -130,6 +132,23 @@ def test_a_failure_is_tried_again_as_planned_and_then_no_more(
     assert len({headers["Webhook-Id"] for _, _, headers in receiver.got}) == 1
 
 
+def test_several_that_deliver_at_once_deliver_each_once(
+    store: Store, tenant: Tenant, endpoint: Endpoint, clock: Clock
+) -> None:
+    for _ in range(12):
+        store.deliveries.add(tenant.id, endpoint.id, "job.succeeded", {})
+    receiver, ready = Receiver(Reply(204)), Barrier(4)
+
+    def beat(_: int) -> int:
+        ready.wait()
+        return sum(iter(lambda: deliver_due(store, receiver, clock), 0))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(beat, range(4))) == 12
+    assert len({headers["Webhook-Id"] for _, _, headers in receiver.got}) == 12
+    assert len(receiver.got) == 12
+
+
 def test_what_was_given_up_on_can_be_delivered_again(
     store: Store, tenant: Tenant, endpoint: Endpoint, clock: Clock
 ) -> None:
@@ -204,6 +223,22 @@ def test_one_delivery_that_arrives_begins_the_count_anew(
     assert endpoint_now(store, endpoint).enabled
 
 
+def test_an_endpoint_that_does_not_answer_keeps_nobody_waiting(
+    store: Store, tenant: Tenant, endpoint: Endpoint, clock: Clock
+) -> None:
+    for _ in range(6):
+        store.deliveries.add(tenant.id, endpoint.id, "job.succeeded", {})
+    other = endpoint_at(store, tenant, "https://other.example/afgen")
+    store.deliveries.add(tenant.id, other.id, "job.succeeded", {})
+    clock.ahead = timedelta(hours=1)  # second attempts are far off
+    silent = Receiver(FetchInterruptedError("It took too long."))
+    assert deliver_due(store, silent, clock) == 5
+    assert sorted(url for url, _, _ in silent.got) == [endpoint.url] * 4 + [other.url]
+    assert deliver_due(store, silent, clock) == 0
+    attempts = [each.attempts for each in store.deliveries.list(tenant.id, endpoint.id)]
+    assert attempts == [0, 0, 1, 1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("status", "retry_after", "wait_s"),
     [
@@ -223,6 +258,7 @@ def test_who_asks_for_time_gets_it(status: int, retry_after: str | None, wait_s:
     assert at == NOW + timedelta(seconds=wait_s)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(100, 599), st.floats(0, 1, exclude_max=True))
 def test_every_attempt_is_later_than_planned_and_not_much(
     attempts: int, status: int, jitter: float
@@ -283,6 +319,7 @@ def test_a_change_of_anything_signed_is_noticed() -> None:
             Webhook(secret).verify(body, {**headers, name: value})
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text()))
 def test_nothing_is_told_that_is_not_meant_to_be(extras: dict[str, str]) -> None:
     data: dict[str, Any] = {**extras, "lease_token": 3, "outputs": OUTPUTS}

@@ -105,17 +105,26 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim_due(self, hold_s: float, limit: int = 50) -> Sequence[tuple[Delivery, Endpoint]]:
+    def claim_due(
+        self, hold_s: float, limit: int = 50, per_endpoint: int = 4
+    ) -> Sequence[tuple[Delivery, Endpoint]]:
         """Deliveries to be made now, each counted as an attempt and held back from others.
 
+        At most `per_endpoint` go to one, so that others need not wait for one that is slow.
         Whoever does not `settle` one within `hold_s` leaves it to be claimed again.
         """
+        is_due = (Delivery.state == PENDING, Delivery.next_at <= DatabaseTime())
+        turn = func.row_number().over(
+            partition_by=Delivery.endpoint_id, order_by=(Delivery.next_at, Delivery.id)
+        )
+        turns = select(Delivery.id, turn.label("turn")).where(*is_due).subquery()
         due = (
             select(Delivery.id)
-            .where(Delivery.state == "pending", Delivery.next_at <= DatabaseTime())
+            .join(turns, turns.c.id == Delivery.id)
+            .where(*is_due, turns.c.turn <= per_endpoint)
             .order_by(Delivery.next_at)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=Delivery)
         )
         with self._database.write() as session:
             ids = session.scalars(due).all()
@@ -137,6 +146,22 @@ class Deliveries:
                 .order_by(Delivery.id)
             )
             return [(delivery, endpoint) for delivery, endpoint in session.execute(pairs)]
+
+    def put_off(self, endpoint_id: str, pause_s: float) -> None:
+        """Let what is due for an endpoint, or soon will be, wait so long; no attempt is counted."""
+        later = DatabaseTime(pause_s)
+        waiting = (
+            select(Delivery.id)
+            .where(
+                Delivery.endpoint_id == endpoint_id,
+                Delivery.state == PENDING,
+                Delivery.next_at < later,
+            )
+            .with_for_update(skip_locked=True)  # whoever has one of them puts it off as well
+        )
+        putting_off = update(Delivery).where(Delivery.id.in_(waiting)).values(next_at=later)
+        with self._database.write() as session:
+            session.execute(putting_off.execution_options(synchronize_session=False))
 
     def settle(
         self,
