@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import Random
 
+from afgen.client.uploads import upload
 from afgen.jobs.queue import Task
 from afgen.jobs.states import JobState
 from afgen.jobs.tables import Job
@@ -100,6 +101,25 @@ def storage_slowness(world: World, job: Job, random: Random) -> None:
     _outage(world, Mode.SLOW)
 
 
+def restart_api(world: World, job: Job, random: Random) -> None:
+    """kill -9 of the API in mid-upload; it comes back, and the client goes on."""
+    path = world.new_recording()
+    killed = False
+
+    def kill_once(done: int, total: int) -> None:
+        nonlocal killed
+        if not killed:
+            killed = True
+            world.api.kill()
+            world.api = world.start_api()
+
+    insist(lambda: upload(world.remote, path, "recording", kill_once))
+    assets = insist(lambda: world.store.assets.list(world.client.tenant.id, limit=100))
+    there = [asset.state for asset in assets if asset.filename == path.name]
+    if there != ["ready"]:
+        world.broken.append(f"{path.name} was uploaded once and is there as {there}")
+
+
 def duplicate_messages(world: World, job: Job, random: Random) -> None:
     """The message of a job comes three times more, and that of one that has ended, too."""
     ended = world.jobs(JobState.SUCCEEDED, JobState.CANCELED)
@@ -122,6 +142,7 @@ FAULTS: Mapping[str, Fault] = {
         storage_errors,
         storage_silence,
         storage_slowness,
+        restart_api,
         duplicate_messages,
     )
 }

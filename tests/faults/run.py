@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from afgen.jobs.states import ENDED, JobState, Priority
 from afgen.jobs.tables import Job
@@ -41,6 +41,15 @@ class Tally:
     jobs: int = 0
     violations: list[str] = field(default_factory=list)
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What an earlier run has written."""
+        kept = json.loads(path.read_text("utf-8"))
+        recovery_s = kept["every_recovery_s"]
+        faults = Counter({name: len(values) for name, values in recovery_s.items()})
+        every_cancel_s, violations = kept["every_cancel_s"], kept["violations"]
+        return cls(kept["seed"], faults, recovery_s, every_cancel_s, kept["jobs"], violations)
+
     def plain(self) -> dict[str, Any]:
         """As values for JSON."""
         every = [one for some in self.recovery_s.values() for one in some]
@@ -56,12 +65,14 @@ class Tally:
                 name: {"faults": count, "recovery_s": _summary(self.recovery_s.get(name, []))}
                 for name, count in sorted(self.faults.items())
             },
+            "every_recovery_s": self.recovery_s,
+            "every_cancel_s": self.cancel_s,
         }
 
 
-def run(world: World, count: int, seed: int, out: Path | None = None) -> Tally:
-    """Inject `count` faults, of each kind about as many, in an order that `seed` decides."""
-    random, tally = Random(seed), Tally(seed)
+def run(world: World, count: int, tally: Tally, out: Path | None = None) -> Tally:
+    """Inject `count` faults, of each kind about as many, in an order that the seed decides."""
+    random, jobs_before = Random(tally.seed), tally.jobs
     checker = Checker(world.store, world.blobs)
     undisturbed = _undisturbed(world, checker)
     kinds = [name for _ in range(count // len(FAULTS) + 1) for name in FAULTS][:count]
@@ -71,6 +82,7 @@ def run(world: World, count: int, seed: int, out: Path | None = None) -> Tally:
         _inject(world, name, random, tally)
         if number % CANCEL_EVERY == 0 or number == count:
             tally.cancel_s.append(_cancel(world, checker))
+        tally.jobs = jobs_before + len(checker.asked)
         _note(world, checker, tally, out)
     wait_for(world, lambda: not _active(world), "all jobs have ended", 600.0)
     tally.violations += checker.unfinished()
@@ -150,8 +162,8 @@ def _active(world: World) -> Sequence[Job]:
 
 def _note(world: World, checker: Checker, tally: Tally, out: Path | None) -> None:
     """Check everything, and write down what is known so far."""
-    tally.jobs = len(checker.asked)
-    tally.violations += insist(checker.violations)
+    tally.violations += insist(checker.violations) + world.broken
+    tally.violations = list(dict.fromkeys(tally.violations))
     if out is not None:
         out.write_text(json.dumps(tally.plain(), indent=2) + "\n", "utf-8")
         out.with_suffix(".md").write_text(table(tally.plain()), "utf-8")
@@ -170,13 +182,16 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--add", action="store_true", help="to what --out holds already")
     parser.add_argument("--out", type=Path, default=Path("docs/faults.json"))
     chosen = parser.parse_args()
+    begun = Tally.read(chosen.out) if chosen.add else Tally(chosen.seed)
+    begun.seed = chosen.seed
     with (
         tempfile.TemporaryDirectory(prefix="afgen-faults-") as folder,
         a_world(Path(folder), chosen.workers) as world,
     ):
-        tally = run(world, chosen.faults, chosen.seed, chosen.out)
+        tally = run(world, chosen.faults, begun, chosen.out)
     sys.stdout.write(table(tally.plain()))
     return bool(tally.violations)
 

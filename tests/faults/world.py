@@ -13,12 +13,15 @@ import numpy as np
 from skimage import data
 from sqlalchemy import select
 
+from afgen.client.connection import Connection
+from afgen.client.profile import Profile
 from afgen.errors import AfgenError
 from afgen.jobs.blobs.opening import open_blobs
+from afgen.jobs.keys import Scope, create_key
 from afgen.jobs.queue import open_queue
 from afgen.jobs.settings import ServiceSettings
 from afgen.jobs.states import JobState
-from afgen.jobs.store import open_store
+from afgen.jobs.store import open_store, utc_now
 from afgen.jobs.tables import Job
 from afgen.media.audio import write_wav
 from afgen.media.images import save_png
@@ -27,11 +30,12 @@ from tests.faults.proxy import FaultProxy
 from tests.jobs.blobs.places import ACCESS_KEY, BUCKET, SECRET_KEY, rclone
 from tests.render.untrained import voice
 from tests.service.clients import Client
-from tests.service.fixtures import environment_of
+from tests.service.fixtures import api_command, environment_of
 from tests.service.servers import (
     PostgresServer,
     RedisServer,
     Spawned,
+    free_port,
     postgres_server,
     python,
     wait_until,
@@ -71,7 +75,11 @@ class World:
         self.queue = open_queue(settings.redis_url)
         self.client = Client(self.store, self.blobs, self.queue, _files(folder / "files"))
         self.workers: list[Spawned] = []
+        self.broken: list[str] = []  # promises that a fault itself saw broken
         self._started = 0
+        self._port = free_port()
+        self.api = self.start_api()
+        self.remote = self._remote()
 
     def start(self, what: str, **env: str) -> Spawned:
         """A process of the service."""
@@ -86,6 +94,25 @@ class World:
         worker = self.start("worker", **(skewed if ahead_s else {}))
         self.workers.append(worker)
         return worker
+
+    def start_api(self) -> Spawned:
+        """The API, where it was before."""
+        self._started += 1
+        log = self._folder / f"api-{self._started}.log"
+        return Spawned("api", api_command(self._port), log, environment_of(self.settings))
+
+    def _remote(self) -> Connection:
+        key = create_key(
+            self.store, self.client.tenant.id, "faults", frozenset(Scope), at=utc_now()
+        )
+        return Connection(Profile(f"http://127.0.0.1:{self._port}", key[1]))
+
+    def new_recording(self) -> Path:
+        """A file that nobody has uploaded yet."""
+        self._started += 1
+        path = self._folder / "files" / f"new-{self._started}.wav"
+        write_wav(path, voice(4.0, 100.0 + self._started))
+        return path
 
     def replace(self, worker: Spawned, ahead_s: float = 0.0) -> None:
         """Another one for a worker that has ended."""
@@ -113,6 +140,7 @@ class World:
         for worker in self.workers:
             worker.signal_all(signal.SIGCONT)
             worker.kill()
+        self.api.kill()
         self.store.close()
 
     def _read(self, chosen: Any) -> list[Job]:

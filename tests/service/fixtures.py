@@ -96,6 +96,12 @@ def environment_of(settings: ServiceSettings) -> dict[str, str]:
     }
 
 
+def api_command(port: int) -> list[str]:
+    """The command line of the API."""
+    app = ("--factory", "api.app:create_app")
+    return python("-m", "uvicorn", *app, "--port", str(port), "--log-level", "warning")
+
+
 class Processes:
     """Processes of the service, all stopped at the end; what they said is shown on failure."""
 
@@ -127,11 +133,7 @@ class Processes:
     ) -> tuple[Spawned, str]:
         """The API and its base URL."""
         port = port or free_port()
-        command = python(
-            "-m", "uvicorn", "--factory", "api.app:create_app", "--port", str(port),
-            "--log-level", "warning",
-        )  # fmt: skip
-        spawned = self.start("api", command, {**environment_of(settings), **env})
+        spawned = self.start("api", api_command(port), {**environment_of(settings), **env})
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(spawned, url), "the API answers")
         return spawned, url
@@ -162,5 +164,5 @@ def _says(spawned: Spawned, text: str) -> bool:
 def _answers(spawned: Spawned, url: str) -> bool:
     assert spawned.running, f"{spawned.name} ended:\n{spawned.said[-_LOG_TAIL:]}"
     with suppress(httpx.TransportError):
-        return httpx.get(f"{url}/health").status_code < 500
+        return httpx.get(f"{url}/healthz").status_code < 500
     return False
