@@ -1,4 +1,4 @@
-"""The process that minds the clock: sweep, schedules, deliveries.
+"""The process that minds the clock: sweep, schedules, deliveries, retention.
 
 A loop of its own and not Celery's beat, whose messages would wait behind renders of an hour, or get
 lost with the broker that the sweep is there to make up for. Each chore is short, reads from rows
@@ -13,8 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from afgen.jobs.blobs.opening import open_blobs
 from afgen.jobs.outbound import Outbound, policy_of
 from afgen.jobs.queue import open_queue
+from afgen.jobs.retention import delete_due
 from afgen.jobs.scheduling import start_due
 from afgen.jobs.service import sweep
 from afgen.jobs.settings import ServiceSettings
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 DELIVER_S: Final = 1.0
 SCHEDULE_S: Final = 5.0
+RETENTION_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,13 @@ class Chore:
 def chores(settings: ServiceSettings) -> list[Chore]:
     """All that is to be done again and again."""
     store, queue = open_store(settings), open_queue(settings.redis_url)
+    blobs = open_blobs(settings)
     outbound = Outbound(policy_of(settings))
     return [
         Chore("sweep", settings.sweep_s, lambda: sweep(store, queue, settings.queue_depth)),
         Chore("schedules", SCHEDULE_S, lambda: start_due(store, settings, utc_now)),
         Chore("deliveries", DELIVER_S, lambda: deliver_due(store, outbound, utc_now)),
+        Chore("retention", RETENTION_S, lambda: delete_due(store, blobs)),
     ]
 
 

@@ -100,7 +100,7 @@ class Assets:
         return self._settle(tenant_id, asset_id, REJECTED, keep, error=error)
 
     def delete(self, tenant_id: str, asset_id: str) -> Asset:
-        """Take an upload out of sight; the caller then deletes its blob.
+        """Take an upload out of sight; the caller, or else retention, then deletes its blob.
 
         Raises NotFoundError; AssetInUseError when a job that has not ended needs it.
         """
@@ -108,7 +108,7 @@ class Assets:
             asset = _own(session, tenant_id, asset_id, lock=True)
             if session.scalar(select(needed(asset_id))):
                 raise AssetInUseError(f"A job that has not ended needs {asset_id}.")
-            asset.state = DELETED
+            asset.state, asset.expires_at = DELETED, self._database.now()
             return asset
 
     def bytes_stored(self, tenant_id: str) -> int:

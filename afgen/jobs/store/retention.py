@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from afgen.jobs.states import ENDED, FINISHED, JobState
 from afgen.jobs.store.assets import DELETED, needed
@@ -40,13 +40,16 @@ class Retention:
                 move(session, JobState.EXPIRED, at, *its, ended, rules=self._rules, outputs=None)
 
     def assets(self, limit: int = 100) -> Sequence[Asset]:
-        """Uploads whose files may be deleted: their time is over and no job needs them."""
+        """Uploads whose files may be deleted: their time is over and no job needs them.
+
+        Those are among them that were deleted already, and whose files may still be there.
+        """
         over = (
             select(Asset)
             .where(
-                Asset.state != DELETED,
+                Asset.blob_key != "",
                 Asset.expires_at <= self._database.now(),
-                ~needed(Asset.id),
+                or_(Asset.state == DELETED, ~needed(Asset.id)),
             )
             .order_by(Asset.expires_at)
             .limit(limit)
@@ -56,7 +59,13 @@ class Retention:
 
     def forget_asset(self, asset_id: str) -> bool:
         """Take an upload out of use before its file is deleted. False: a job needs it after all."""
-        unneeded = (Asset.id == asset_id, Asset.state != DELETED, ~needed(asset_id))
+        unneeded = (Asset.id == asset_id, or_(Asset.state == DELETED, ~needed(asset_id)))
         forgotten = update(Asset).where(*unneeded).values(state=DELETED)
         with self._database.write() as session:
             return session.connection().execute(forgotten).rowcount == 1
+
+    def asset_is_gone(self, asset_id: str) -> None:
+        """The file of an upload that was forgotten is deleted."""
+        its = (Asset.id == asset_id, Asset.state == DELETED)
+        with self._database.write() as session:
+            session.execute(update(Asset).where(*its).values(blob_key="", upload=None))

@@ -74,6 +74,8 @@ def test_an_upload_is_kept_while_a_job_needs_it(store: Store, tenant: Tenant, cl
     store.jobs.cancel(tenant.id, job.id)
     assert [due.id for due in store.retention.assets()] == [asset.id]
     assert store.retention.forget_asset(asset.id)
+    assert [due.id for due in store.retention.assets()] == [asset.id]
+    store.retention.asset_is_gone(asset.id)
     assert store.retention.assets() == []
     with pytest.raises(AssetNotReadyError):
         store.jobs.retry(tenant.id, job.id, PLENTY)
