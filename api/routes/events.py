@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -9,16 +10,18 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from afgen.errors import NotFoundError
-from afgen.jobs.states import ENDED
+from afgen.jobs.states import ENDED, JobState
 from afgen.jobs.tables import Event
 from api.deps import Parts, Reader, Services
 from api.openapi import Responses, refusals
+from api.routes.jobs import progress_of
 from api.schemas.common import BatchId, JobId
 from api.schemas.jobs import JobEvent
 
 router = APIRouter(prefix="/v1")
 
 POLL_S = 0.5
+PROGRESS = "job.progress"
 _PAGE = 100
 _INSIDE = frozenset({"lease_token", "outputs"})  # who holds a job, and where files lie
 LastEventId = Annotated[
@@ -28,10 +31,21 @@ LastEventId = Annotated[
     ),
 ]
 Read = Callable[[int], Sequence[Event]]
-Ended = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whether it has ended, and what changes too often to be written down as events."""
+
+    ended: bool
+    progress: JobEvent | None = None
+
+
+Look = Callable[[int], Sight]
 _STREAM: Responses = {
     200: {
-        "description": "A stream that ends after the last event; comments keep it alive meanwhile.",
+        "description": "A stream that ends after the last event; comments keep it alive meanwhile."
+        " `job.progress` has no id: it is told of as it is now, and not again after a break.",
         "content": {
             "text/event-stream": {
                 "example": "event: job.running\nid: 1204\n"
@@ -47,24 +61,27 @@ def last_seen(given: LastEventId = None) -> int:
     return int(given) if given is not None and given.isascii() and given.isdigit() else 0
 
 
-def of_job(parts: Parts, who: Reader, job_id: JobId) -> tuple[Read, Ended]:
-    """How to read a job's events, and whether it has ended. Raises NotFoundError."""
+def of_job(parts: Parts, who: Reader, job_id: JobId) -> tuple[Read, Look]:
+    """How to read a job's events, and to look at the job. Raises NotFoundError."""
     parts.store.jobs.get(who.tenant_id, job_id)
 
     def read(seq: int) -> Sequence[Event]:
         return parts.store.events.after(who.tenant_id, seq, job_id=job_id, limit=_PAGE)
 
-    return read, lambda: _job_ended(parts, who.tenant_id, job_id)
+    return read, lambda seq: _look_at_job(parts, who.tenant_id, job_id, seq)
 
 
-def of_batch(parts: Parts, who: Reader, batch_id: BatchId) -> tuple[Read, Ended]:
-    """How to read a batch's events, and whether it has ended. Raises NotFoundError."""
+def of_batch(parts: Parts, who: Reader, batch_id: BatchId) -> tuple[Read, Look]:
+    """How to read a batch's events, and to look at the batch. Raises NotFoundError."""
     parts.store.batches.get(who.tenant_id, batch_id)
 
     def read(seq: int) -> Sequence[Event]:
         return parts.store.events.after(who.tenant_id, seq, batch_id=batch_id, limit=_PAGE)
 
-    return read, lambda: parts.store.batches.get(who.tenant_id, batch_id).finished_at is not None
+    def look(seq: int) -> Sight:
+        return Sight(parts.store.batches.get(who.tenant_id, batch_id).finished_at is not None)
+
+    return read, look
 
 
 @router.get(
@@ -76,12 +93,13 @@ def of_batch(parts: Parts, who: Reader, batch_id: BatchId) -> tuple[Read, Ended]
 )
 async def job_events(
     request: Request,
-    source: Annotated[tuple[Read, Ended], Depends(of_job)],
+    source: Annotated[tuple[Read, Look], Depends(of_job)],
     seen: Annotated[int, Depends(last_seen)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Everything that happened to a job from its beginning, and what will, until it ends.
 
-    After a break, `Last-Event-ID` goes on where it was.
+    Between events, `job.progress` tells how far it is. After a break, `Last-Event-ID` goes on where
+    it was.
     """
     async for event in _follow(request, *source, seen):
         yield event
@@ -96,7 +114,7 @@ async def job_events(
 )
 async def batch_events(
     request: Request,
-    source: Annotated[tuple[Read, Ended], Depends(of_batch)],
+    source: Annotated[tuple[Read, Look], Depends(of_batch)],
     seen: Annotated[int, Depends(last_seen)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Everything that happens to the jobs of a batch, until the last of them ends."""
@@ -105,19 +123,33 @@ async def batch_events(
 
 
 async def _follow(
-    request: Request, read: Read, ended: Ended, seen: int
+    request: Request, read: Read, look: Look, seen: int
 ) -> AsyncIterator[ServerSentEvent]:
     """Events after number `seen`. The end is looked for before the events: none is left behind."""
+    progress: JobEvent | None = None
     while not await request.is_disconnected():
-        over = await run_in_threadpool(ended)
+        sight = await run_in_threadpool(look, seen)
         events = await run_in_threadpool(read, seen)
         for event in events:
             seen = event.seq
             yield ServerSentEvent(data=told(event), event=event.kind, id=str(event.seq))
-        if over and not events:
+        if sight.ended and not events:
             return
         if not events:
+            if sight.progress is not None and _is_news(sight.progress, progress):
+                progress = sight.progress
+                yield ServerSentEvent(data=progress, event=progress.kind)
             await asyncio.sleep(POLL_S)
+
+
+def _is_news(now: JobEvent, before: JobEvent | None) -> bool:
+    """Whether more is done than before; the guess of the time left alone is no news."""
+    return before is None or _done(now) != _done(before)
+
+
+def _done(event: JobEvent) -> object:
+    progress = event.data["progress"]
+    return event.data["phase"], progress["done"], progress["total"]
 
 
 def told(event: Event) -> JobEvent:
@@ -132,8 +164,12 @@ def told(event: Event) -> JobEvent:
     )
 
 
-def _job_ended(parts: Services, tenant_id: str, job_id: str) -> bool:
+def _look_at_job(parts: Services, tenant_id: str, job_id: str, seq: int) -> Sight:
     try:
-        return parts.store.jobs.get(tenant_id, job_id).state in ENDED
+        job = parts.store.jobs.get(tenant_id, job_id)
     except NotFoundError:  # deleted meanwhile
-        return True
+        return Sight(ended=True)
+    now = parts.store.database.now()
+    data = {"phase": job.phase, "progress": progress_of(job, now).model_dump()}
+    news = JobEvent(seq=seq, kind=PROGRESS, at=now, job_id=job.id, batch_id=job.batch_id, data=data)
+    return Sight(job.state in ENDED, news if job.state is JobState.RUNNING else None)

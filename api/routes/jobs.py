@@ -207,7 +207,7 @@ def told(parts: Services, job: Job, position: int | None = None) -> JobOut:
         expires_at=job.expires_at,
         attempts=job.attempts,
         max_attempts=job.max_attempts,
-        progress=_progress(job, parts.store.database.now()),
+        progress=progress_of(job, parts.store.database.now()),
         queue_position=position,
         outputs=outputs(parts, job),
         error=ErrorOut.of(job.error),
@@ -227,7 +227,7 @@ def outputs(parts: Services, job: Job) -> dict[str, Output]:
     }
 
 
-def _progress(job: Job, now: datetime) -> Progress:
+def progress_of(job: Job, now: datetime) -> Progress:
     """The time left, if the rest takes as long as what was done since the attempt began."""
     done, total, eta_s = job.progress_done, job.progress_total, None
     if job.state is JobState.RUNNING and job.started_at and done and total:
