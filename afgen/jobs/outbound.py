@@ -101,14 +101,6 @@ class Outbound:
         self._ssl_context = ssl_context or httpcore.default_ssl_context()
         self._monotonic = monotonic
 
-    def check(self, url: str) -> None:
-        """Whether this URL may be spoken to, as far as it can be told before doing so.
-
-        Raises AddressRefusedError, FetchError where the name is unknown.
-        """
-        target = parse_target(url, self._policy)
-        self._addresses(target, _Deadline(WEBHOOK_LIMITS, self._monotonic))
-
     def download(
         self, url: str, path: Path, limits: Limits, tell: Tell = lambda count: None
     ) -> Fetched:

@@ -25,7 +25,7 @@ from afgen.errors import (
     OutputUnwritableError,
 )
 from afgen.jobs.addresses import AddressPolicy
-from afgen.jobs.outbound import Limits, Outbound, policy_of, system_resolve
+from afgen.jobs.outbound import Limits, Outbound, Resolve, policy_of, system_resolve
 from afgen.jobs.settings import ServiceSettings
 from tests.jobs.sites import (
     INSIDE,
@@ -229,30 +229,32 @@ def test_a_resolver_that_hangs_is_left_alone(tmp_path: Path) -> None:
         (OSError("no network"), True),
     ],
 )
-def test_a_name_without_an_answer(error: OSError, again: bool) -> None:
+def test_a_name_without_an_answer(error: OSError, again: bool, tmp_path: Path) -> None:
     def resolve(name: str, port: int) -> Sequence[str]:
         raise error
 
     with pytest.raises(FetchError) as failed:
-        Outbound(AddressPolicy(), resolve=resolve).check("https://a.example/")
+        Outbound(AddressPolicy(), resolve=resolve, ssl_context=NOBODY).download(
+            "https://a.example/", tmp_path / "a", LIMITS
+        )
     assert failed.value.retryable is again
 
 
-def test_checks_are_made_without_a_connection() -> None:
-    Outbound(AddressPolicy(), resolve=Names(["8.8.8.8", "2606:4700::1"])).check("https://a.example")
-    with pytest.raises(AddressRefusedError):
-        Outbound(AddressPolicy(), resolve=Names(["10.0.0.1"])).check("https://a.example")
-    with pytest.raises(AddressRefusedError):
-        Outbound(AddressPolicy(), resolve=system_resolve).check("https://localhost/")
+@pytest.mark.parametrize("resolve", [Names(["10.0.0.1"]), Names([]), system_resolve])
+def test_a_name_that_leads_inside_or_nowhere_is_refused(resolve: Resolve, tmp_path: Path) -> None:
+    speaks = Outbound(AddressPolicy(), resolve=resolve, ssl_context=NOBODY)
+    with pytest.raises((AddressRefusedError, FetchError)) as refused:
+        speaks.post("https://localhost/", b"{}", {})
+    assert not refused.value.retryable
 
 
-def test_settings_say_what_may_be_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_say_what_may_be_spoken_to(outside: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert policy_of(ServiceSettings()) == AddressPolicy()
     monkeypatch.setenv("AFGEN_OUTBOUND_HTTP", "true")
-    monkeypatch.setenv("AFGEN_OUTBOUND_PORTS", "[9000]")
+    monkeypatch.setenv("AFGEN_OUTBOUND_PORTS", f"[{outside.port}]")
     monkeypatch.setenv("AFGEN_OUTBOUND_TRUSTED", '["127.0.0.0/8"]')
     speaks = Outbound(policy_of(ServiceSettings()), ssl_context=NOBODY)
-    speaks.check("http://localhost:9000/hook")
+    assert speaks.post(f"http://127.0.0.1:{outside.port}/hook", b"{}", {}).status == 404
 
 
 def test_another_address_of_the_name_is_tried(outside: Site, tmp_path: Path) -> None:
