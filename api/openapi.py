@@ -52,14 +52,14 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 def refusals(*kinds: type[errors.AfgenError]) -> Responses:
     """The `responses` of a route that carries a key and raises these kinds of errors."""
-    validation = problems.Problem(422, *problems.VALIDATION, errors=[_FAULT])
-    told = [problems.of_error(kind(problems.title_of(kind))) for kind in (*COMMON, *kinds)]
-    return _answers([*told, validation, problems.unexpected()])
+    return open_refusals(*COMMON, *kinds)
 
 
 def open_refusals(*kinds: type[errors.AfgenError]) -> Responses:
     """The `responses` of a route that anybody may ask."""
-    return _answers([problems.of_error(kind(problems.title_of(kind))) for kind in kinds])
+    validation = problems.Problem(422, *problems.VALIDATION, errors=[_FAULT])
+    told = [problems.of_error(kind(problems.title_of(kind))) for kind in kinds]
+    return _answers([*told, validation, problems.unexpected()])
 
 
 def describe(app: FastAPI) -> Json:
@@ -81,6 +81,7 @@ def describe(app: FastAPI) -> Json:
     for operation in operations(document):
         for content in _contents(operation):
             _show(content, document)
+        _share_refusals(operation["responses"], document["components"])
     return document
 
 
@@ -133,6 +134,16 @@ def _contents(operation: Json) -> Iterator[Json]:
     bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
     for body in bodies:
         yield from body.get("content", {}).values()
+
+
+def _share_refusals(answers: Json, components: Json) -> None:
+    """Write the same refusal of many operations once."""
+    for status, answer in answers.items():
+        shown = answer.get("content", {}).get(problems.MEDIA_TYPE)
+        if shown is not None:
+            name = "_or_".join(sorted(shown["examples"]))
+            components.setdefault("responses", {})[name] = answer
+            answers[status] = {"$ref": f"#/components/responses/{name}"}
 
 
 def _show(content: Json, document: Json) -> None:
