@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from afgen.clock import FRAME_RATE_HZ
 from afgen.conditions.logmel import LogMelFeatures
@@ -20,14 +19,12 @@ from afgen.data.listeners import Channel
 from afgen.data.listeners.cues import run_lengths
 from afgen.data.listeners.shapes import swell
 from afgen.evaluate.face import FaceReadings, read_face
+from afgen.evaluate.nods import nods
 from afgen.evaluate.rollout import Heard, generate
 from afgen.generator.stream import MotionSampler
 from afgen.signals import Flags, Floats
 
 UNSEEN_SEED: Final = 7_000_003  # conversations of this seed are never composed for training
-NOD_DEG: Final = 1.5  # depth of a quick motion down and up that counts as a nod
-NOD_FRAMES: Final = 8  # within which it goes down, and again within which it comes back
-NOD_APART_FRAMES: Final = 20
 SMILE_AMOUNT: Final = 0.3  # above the face's own median
 BLINK_SHARE: Final = 0.5  # of the usual opening
 MOUTH_CLOSED: Final = 0.05  # opening over width
@@ -91,23 +88,6 @@ def _listening(example: Example) -> Flags:
     speaking_T = example.avatar_speech_T
     listening: Flags = run_lengths(~speaking_T) > rest
     return listening
-
-
-def nods(pitch_T: Floats) -> Flags:
-    """Frames at which a nod is lowest: down and up again within a third of a second each.
-
-    Further cycles of one nod are not counted again.
-    """
-    smooth_T = np.convolve(np.pad(pitch_T, 1, mode="edge"), np.ones(3) / 3, mode="valid")
-    padded_T = np.pad(smooth_T, NOD_FRAMES, mode="edge")
-    around_TW = sliding_window_view(padded_T, 2 * NOD_FRAMES + 1)
-    went_down_T = smooth_T - around_TW[:, :NOD_FRAMES].min(axis=1)
-    came_back_T = smooth_T - around_TW[:, NOD_FRAMES + 1 :].min(axis=1)
-    lowest_T = smooth_T >= around_TW[:, NOD_FRAMES - 3 : NOD_FRAMES + 4].max(axis=1)
-    peaks = np.flatnonzero(lowest_T & (np.minimum(went_down_T, came_back_T) > NOD_DEG))
-    began_T = np.zeros(len(pitch_T), np.bool_)
-    began_T[peaks[np.diff(peaks, prepend=-NOD_APART_FRAMES) >= NOD_APART_FRAMES]] = True
-    return began_T
 
 
 def blinks(eyes_T: Floats) -> Flags:

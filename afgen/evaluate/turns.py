@@ -14,7 +14,8 @@ from afgen.clock import FRAME_RATE_HZ, seconds_at
 from afgen.conditions.assemble import assemble
 from afgen.data.listeners.cues import run_lengths
 from afgen.evaluate.face import read_face
-from afgen.evaluate.listening import MOUTH_CLOSED, blinks, nods, smiles
+from afgen.evaluate.listening import MOUTH_CLOSED, blinks, smiles
+from afgen.evaluate.nods import nods
 from afgen.generator.stream import stream
 from afgen.presets import Models
 from afgen.render.take import part_played

@@ -9,6 +9,7 @@ import pytest
 from afgen.clock import SAMPLE_RATE_HZ
 from afgen.media.audio import write_wav
 from tests.cli.conftest import Afgen
+from tests.evaluate.test_listeners import write as write_listeners
 
 
 def test_the_generator_bench_sets_its_time_beside_the_roofline(afgen: Afgen) -> None:
@@ -75,3 +76,13 @@ def test_what_cannot_be_measured_is_said(
     outcome = afgen("bench", *arguments)
     assert outcome.code in (2, 3)
     assert problem in outcome.err
+
+
+def test_listeners_of_shards_are_set_side_by_side(afgen: Afgen, tmp_path: Path) -> None:
+    write_listeners(tmp_path / "real", 1)
+    write_listeners(tmp_path / "simulated", 1, composed=True)
+    command = ("bench", "listeners", tmp_path / "real", tmp_path / "simulated")
+    outcome = afgen(*command, "--picture", tmp_path / "both.png")
+    assert outcome.code == 0, outcome.err
+    assert "nods a minute" in outcome.out
+    assert (tmp_path / "both.png").exists()

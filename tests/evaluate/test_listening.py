@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
-from afgen.data.listeners.shapes import blink, nod, swell
-from afgen.evaluate.listening import blinks, nods, smiles
+from afgen.data.listeners.shapes import blink, swell
+from afgen.evaluate.listening import blinks, smiles
 from afgen.signals import Floats
 
 
@@ -11,17 +10,6 @@ def placed(shape_T: Floats, starts: list[int], frames: int = 500) -> Floats:
     for start in starts:
         course_T[start : start + len(shape_T)] += shape_T
     return course_T
-
-
-@pytest.mark.parametrize("cycles", [1, 3])
-def test_a_nod_counts_once_however_many_cycles_it_has(cycles: int) -> None:
-    pitch_T = placed(nod(5, 2.5, cycles, 0.7), [50, 200, 350])
-    drifting_T = pitch_T + np.linspace(0, 6, 500, dtype=np.float32)
-    assert nods(drifting_T).sum() == 3
-
-
-def test_a_slow_turn_of_the_head_is_no_nod() -> None:
-    assert nods(placed(6 * swell(3, 3, 3), [100])).sum() == 0
 
 
 def test_blinks_are_counted_and_a_half_shut_eye_is_none() -> None:

@@ -124,17 +124,21 @@ def encode_clip(landmarks_TN3: ArrayIn, basis: MotionBasis) -> ClipMotion:
     neutral_N3 = close_mouth(clip_neutral(shapes_TN3, vectors_T7[:, ANGLES]), basis.jaw_N3)
     rest = _pose_of(np.median(vectors_T7, axis=0))
     motion_TD = _motion(basis, poses, rest, shapes_TN3 - neutral_N3)
-    motion_TD[:, POSE] = gaussian_filter1d(motion_TD[:, POSE], _POSE_SIGMA_FRAMES, axis=0)
-    motion_TD[:, EXPRESSION] = gaussian_filter1d(
-        motion_TD[:, EXPRESSION], _EXPRESSION_SIGMA_FRAMES, axis=0
-    )
     return ClipMotion(
-        motion_TD.astype(np.float32),
+        smoothed_clip(motion_TD).astype(np.float32),
         mouth_opening(shapes_TN3).astype(np.float32),
         eye_openings(shapes_TN3).mean(-1).astype(np.float32),
         neutral_N3,
         rest,
     )
+
+
+def smoothed_clip(motion_TD: ArrayIn) -> Array:
+    """Motion (T, D) as smooth as that of a tracked clip is made."""
+    smooth_TD: Array = np.array(motion_TD, np.float64)
+    for part, sigma in ((POSE, _POSE_SIGMA_FRAMES), (EXPRESSION, _EXPRESSION_SIGMA_FRAMES)):
+        smooth_TD[:, part] = gaussian_filter1d(smooth_TD[:, part], sigma, axis=0)
+    return smooth_TD
 
 
 def _motion(basis: MotionBasis, pose: Pose, rest: Pose, displacement_N3: Array) -> Array:
