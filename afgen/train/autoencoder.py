@@ -8,7 +8,7 @@ Shape letters: B rows, C channels, H and W pixels, R regions, D latent, K direct
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,16 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from afgen.autoencoder.lia.basis import MotionBasis, orthonormal
 from afgen.autoencoder.lia.config import LiaConfig
-from afgen.autoencoder.lia.decoder import ToPicture
-from afgen.autoencoder.lia.equalised import GAIN, SLOPE, EqualLinear
 from afgen.autoencoder.lia.network import LiaNetwork
 from afgen.autoencoder.lia.weights import save_autoencoder
 from afgen.data.faces import FaceShards, FramePair, FramePairs, face_clips, kept_apart
 from afgen.data.shards import open_shards
 from afgen.media.images import save_png
 from afgen.signals import Image
+from afgen.train.beginning import hear_motion, untrained_network
 from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
 from afgen.train.discriminator import Discriminator, DiscriminatorConfig
 from afgen.train.distributed import ALONE, World
@@ -56,9 +54,7 @@ AUTOENCODER: Final = "autoencoder"
 DISCRIMINATOR: Final = "discriminator"
 WEIGHTS: Final = "autoencoder.safetensors"
 SHEET: Final = "source_target_drawn.png"
-_HEARD_BATCHES: Final = 32  # of 8 pairs
-_SMALLEST_SHARE: Final = 1e-4  # of the largest spread: less is rounding
-_MASK_OPEN: Final = 4.0  # before the sigmoid: the first picture is nearly all of the source
+_HEARD_BATCHES: Final = 48  # of 8 pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ class AdversaryConfig:
     """Those who judge, and when."""
 
     network: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    begins: int = 0  # the first step in which they are heard
+    begins: int = 0  # the first step in which they are heard; beyond the last: never
     r1: float = 10.0
     r1_every: int = 16  # steps; the penalty counts that much more then
 
@@ -98,36 +94,50 @@ class AutoencoderRecipe:
     learning: LearningConfig = field(default_factory=lambda: _FLOATS)
     judging: LearningConfig = field(default_factory=lambda: _FLOATS)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=460_000))
+    encoder_rate: float = 1.0  # its learning rate, as a share of the decoder's
     motion_spread: float = 0.0  # of coefficients within clips at the start; 0: as random layers
     vgg19: str = ""  # file of torchvision's weights; without one, features that need none
 
 
 _SMALLS: Final = LearningConfig(
-    learning_rate=1.2e-3, final_learning_rate=1e-4, betas=(0.5, 0.99), clip_norm=10.0
+    learning_rate=2e-3,
+    final_learning_rate=2e-4,
+    warmup_steps=20,
+    betas=(0.5, 0.99),
+    clip_norm=10.0,
+    ema_decay=0.99,
 )
 _SMALL: Final = AutoencoderRecipe(
-    model=LiaConfig(size=64, latent_dim=128, max_channels=128, channels_times_pixels=1024),
-    weights=ReconstructionWeights(perceptual=3.0, regions=50.0, gram=10.0, adversarial=0.02),
+    model=LiaConfig(size=64, latent_dim=128, max_channels=64, channels_times_pixels=512),
+    pairs=PairsConfig(rows=4, held_out=0.1, evaluated=24),
+    weights=ReconstructionWeights(perceptual=1.0, regions=10.0, gram=3.0, adversarial=0.02),
     adversary=AdversaryConfig(
         network=DiscriminatorConfig(channels_times_pixels=512, max_channels=64), begins=6000
     ),
     learning=_SMALLS,
     judging=_SMALLS,
-    loop=LoopConfig(steps=12_000, log_every=25, evaluate_every=500, sample_every=500),
+    loop=LoopConfig(
+        steps=1000, log_every=25, evaluate_every=125, sample_every=250, checkpoint_every=125
+    ),
+    encoder_rate=0.1,
+    motion_spread=1.0,
 )
 RECIPES: Final = (
-    Recipe("lia-64", AUTOENCODER, "a small network at 64 px, some hours of a CPU", _SMALL),
+    Recipe("lia-64", AUTOENCODER, "a small network at 64 px, some minutes of a CPU", _SMALL),
     Recipe(
         "lia-128",
         AUTOENCODER,
         "a small network at 128 px, on a GPU or some days of a CPU",
         dataclasses.replace(
             _SMALL,
-            model=dataclasses.replace(_SMALL.model, size=128, channels_times_pixels=2048),
+            model=LiaConfig(size=128, latent_dim=128, max_channels=128, channels_times_pixels=2048),
+            pairs=PairsConfig(),
+            weights=dataclasses.replace(_SMALL.weights, perceptual=3.0, regions=50.0, gram=10.0),
             adversary=AdversaryConfig(
                 network=DiscriminatorConfig(channels_times_pixels=1024, max_channels=64),
                 begins=6000,
             ),
+            loop=LoopConfig(steps=12_000, log_every=25, evaluate_every=500, sample_every=500),
         ),
     ),
     Recipe(
@@ -145,14 +155,6 @@ RECIPES: Final = (
         ),
     ),
 )
-
-
-class LearnedBasis(MotionBasis):
-    """Directions that are made orthonormal whenever they are used, so any step may move them."""
-
-    def forward(self, coefficients_BK: Tensor) -> Tensor:
-        """Motion (B, D)."""
-        return coefficients_BK @ orthonormal(self.vectors).T
 
 
 class Batch(NamedTuple):
@@ -209,7 +211,7 @@ def autoencoder_task(
     torch.manual_seed(settings.loop.seed)
     autoencoder = untrained_network(settings.model).to(device)
     if settings.motion_spread:
-        hear_motion(autoencoder, learned, settings.motion_spread, seed=settings.loop.seed)
+        hear_motion(autoencoder, heard_pairs(settings, learned, device), settings.motion_spread)
     discriminator = Discriminator(settings.model.size, settings.adversary.network).to(device)
     features = features_of(settings).to(device)
     adversary = settings.adversary
@@ -235,11 +237,12 @@ def autoencoder_task(
         return judged(as_discriminator(model), batch, drawn_BCHW, part.step, adversary)
 
     seen = held_out_batch(held_out, settings.pairs.evaluated, device)
+    rates = {"encoder.": settings.encoder_rate}
+    players = [Player(AUTOENCODER, autoencoder, drawing, settings.learning, rates)]
+    if adversary.begins < settings.loop.steps:
+        players.append(Player(DISCRIMINATOR, discriminator, judging, settings.judging))
     return Task(
-        players=(
-            Player(AUTOENCODER, autoencoder, drawing, settings.learning),
-            Player(DISCRIMINATOR, discriminator, judging, settings.judging),
-        ),
+        players=players,
         evaluate=lambda averages: evaluated(averages, seen, features, settings.weights),
         sample=lambda averages, folder: save_png(
             sheet_of(seen, draw(as_autoencoder(averages[AUTOENCODER]), seen)), folder / SHEET
@@ -248,71 +251,15 @@ def autoencoder_task(
     )
 
 
-def untrained_network(config: LiaConfig) -> LiaNetwork:
-    """A network that draws its source at first: open masks, no flow, colours that pass through.
-
-    Its basis is orthonormalised at every use. With layers of random numbers alone, the first
-    thousands of steps are spent on finding the picture again.
-    """
-    network = LiaNetwork(config)
-    network.basis = LearnedBasis(config.latent_dim, config.directions)
-    with torch.no_grad():
-        for level in network.decoder.levels:
-            for name in ("to_flow", "to_picture"):
-                level.get_submodule(name).get_parameter("weight").zero_()
-        _pass_colours(network)
-    return network
-
-
-def _pass_colours(network: LiaNetwork) -> None:
-    """Let six channels of the finest features carry the picture from the stem to its end.
-
-    The leaky ReLU f has f(x) - f(-x) = (1 + slope) gain x, so the two signs of a colour give it
-    back; with a bias of 1 the last activation sees no negative number.
-    """
-    stem, levels = network.encoder.stem, network.decoder.levels
-    last = levels[-1].get_submodule("to_picture")
-    if not isinstance(last, ToPicture):
-        raise TypeError("the last level has no picture layer")
-    for colour in range(3):
-        for channel, sign in ((2 * colour, 1.0), (2 * colour + 1, -1.0)):
-            stem.weight[channel] = 0.0
-            stem.weight[channel, colour] = sign / stem.scale
-            last.weight[colour, channel] = sign / (last.scale * (1 + SLOPE) * GAIN**2)
-    last.bias.fill_(1 / GAIN)
-    last.offset.fill_(-1.0)
-    levels[0].get_submodule("to_flow").get_parameter("bias")[2] = _MASK_OPEN  # masks add up
-
-
-@torch.no_grad()
-def hear_motion(network: LiaNetwork, pairs: FramePairs, spread: float, *, seed: int = 0) -> None:
-    """Set the last motion layer so that coefficients tell frames of a clip apart from the start.
-
-    Two frames of one clip differ by a hundredth of what a random encoder says of either, and a
-    motion that small moves no gradient for thousands of steps. The layer becomes the principal
-    directions of differences within clips, each scaled to this `spread`, and its bias takes
-    the mean away: a whitening of its output from data, as in Mishkin & Matas, "All You Need Is a
-    Good Init", ICLR 2016.
-    """
-    rng, config = np.random.default_rng(seed), PairsConfig(rows=8, colour=0.0, flip=0.0)
-    device = next(network.parameters()).device
-    *before, last = network.encoder.to_motion
-    if not isinstance(last, EqualLinear):
-        raise TypeError("the last motion layer is an EqualLinear")
-    heard = []
+def heard_pairs(
+    settings: AutoencoderRecipe, learned: FramePairs, device: torch.device | str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Sources and targets that the encoder's last layers are set from, as they were filmed."""
+    config = dataclasses.replace(settings.pairs, rows=8, colour=0.0, flip=0.0)
+    rng = np.random.default_rng(settings.loop.seed)
     for _ in range(_HEARD_BATCHES):
-        batch = draw_batch(pairs, config, rng, device)
-        latents = [
-            network.encoder(each).latent_BD for each in (batch.source_BCHW, batch.target_BCHW)
-        ]
-        heard.append(nn.Sequential(*before)(torch.stack(latents)))
-    source_BD, target_BD = torch.cat(heard, dim=1)
-    _, spread_K, directions_KD = torch.linalg.svd(target_BD - source_BD, full_matrices=False)
-    kept = min(len(last.weight), len(spread_K))
-    least = _SMALLEST_SHARE * float(spread_K[0])
-    gain_K1 = spread * len(source_BD) ** 0.5 / spread_K[:kept, None].clamp(min=least)
-    last.weight[:kept] = gain_K1 * directions_KD[:kept] / last.scale
-    last.bias.copy_(-(last.weight * last.scale) @ target_BD.mean(0))
+        batch = draw_batch(learned, config, rng, device)
+        yield batch.source_BCHW, batch.target_BCHW
 
 
 def features_of(settings: AutoencoderRecipe) -> nn.Module:

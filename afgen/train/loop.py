@@ -91,6 +91,7 @@ class Player:
     model: nn.Module
     loss: LossOfPart
     learning: LearningConfig
+    rates: Mapping[str, float] = field(default_factory=dict)  # shares of the rate, by name's start
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Seat:
     player: Player
     average: nn.Module  # exponential moving average of the network
     parameters: list[nn.Parameter]  # those that learn
+    shares: list[float]  # of the rate, for each of the optimiser's groups
     optimiser: torch.optim.AdamW
 
     def may_learn(self, now: bool) -> None:
@@ -199,14 +201,27 @@ def seed_of(*place: int) -> int:
 def _seat(player: Player) -> Seat:
     average = copy.deepcopy(player.model).requires_grad_(False).eval()
     learning = player.learning
-    parameters = [one for one in player.model.parameters() if one.requires_grad]
+    groups = _by_share(player)
     optimiser = torch.optim.AdamW(
-        parameters,
+        [{"params": members} for members in groups.values()],
         lr=learning.learning_rate,
         betas=learning.betas,
         weight_decay=learning.weight_decay,
     )
-    return Seat(player, average, parameters, optimiser)
+    parameters = [one for members in groups.values() for one in members]
+    return Seat(player, average, parameters, list(groups), optimiser)
+
+
+def _by_share(player: Player) -> dict[float, list[nn.Parameter]]:
+    """The parameters that learn, by their share of the learning rate."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in player.model.named_parameters():
+        if parameter.requires_grad:
+            share = math.prod(
+                rate for start, rate in player.rates.items() if name.startswith(start)
+            )
+            groups.setdefault(share, []).append(parameter)
+    return groups
 
 
 def _step(learner: Learner, config: LoopConfig, world: World) -> Metrics:
@@ -227,8 +242,8 @@ def _move(seat: Seat, step: int, config: LoopConfig, world: World) -> Metrics:
     """One step of gradient descent and of the moving average for one player."""
     learning = seat.player.learning
     rate = learning_rate_at(step, config.steps, learning)
-    for group in seat.optimiser.param_groups:
-        group["lr"] = rate
+    for group, share in zip(seat.optimiser.param_groups, seat.shares, strict=True):
+        group["lr"] = rate * share
     seat.optimiser.zero_grad(set_to_none=True)
     metrics = _descended(seat, step, config, world)
     norm = float(nn.utils.clip_grad_norm_(seat.parameters, learning.clip_norm))

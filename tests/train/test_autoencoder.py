@@ -15,16 +15,12 @@ from afgen.train.autoencoder import (
     RECIPES,
     SHEET,
     AutoencoderRecipe,
-    LearnedBasis,
     autoencoder_task,
     draw,
     draw_batch,
     export_autoencoder,
-    hear_motion,
     held_out_batch,
-    psnr_db,
     sheet_of,
-    untrained_network,
 )
 from afgen.train.checkpoints import written
 from afgen.train.log import LOG, read_log
@@ -41,41 +37,6 @@ def learn(run_dir: Path, settings: AutoencoderRecipe, *, crash_at: int | None = 
 
     task = autoencoder_task(settings, LEARNED, HELD_OUT)
     return train(task, settings.loop, run_dir, resume=True, say=say)
-
-
-def test_an_untrained_network_draws_its_source_whatever_the_target() -> None:
-    torch.manual_seed(0)
-    seen = held_out_batch(HELD_OUT, 6, "cpu")
-    with torch.no_grad():
-        drawn_BCHW = draw(untrained_network(tiny_recipe().model), seen)
-    inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
-    assert (drawn_BCHW - seen.source_BCHW).abs()[inner].mean() < 0.03
-    assert psnr_db(drawn_BCHW[inner], seen.source_BCHW[inner]) > 25
-
-
-def test_the_learned_basis_is_orthonormal_wherever_a_step_has_put_it() -> None:
-    torch.manual_seed(1)
-    basis = LearnedBasis(12, 4)
-    with torch.no_grad():
-        basis.vectors += torch.randn(12, 4)
-    coefficients_BK = torch.randn(5, 4)
-    norms = basis(coefficients_BK).norm(dim=1)
-    torch.testing.assert_close(norms, coefficients_BK.norm(dim=1))
-
-
-def test_coefficients_tell_frames_apart_before_anything_is_learned() -> None:
-    torch.manual_seed(2)
-    network = untrained_network(tiny_recipe().model)
-    faces = Mouths(2, sway=0.05)
-    targets_BCHW = held_out_batch(faces, 12, "cpu").target_BCHW
-    with torch.no_grad():
-        deaf_BK = network.encoder.coefficients(network.encoder(targets_BCHW).latent_BD)
-        hear_motion(network, faces, 0.3)
-        heard_BK = network.encoder.coefficients(network.encoder(targets_BCHW).latent_BD)
-    own = torch.arange(12) % 2 == 0  # frames of the first clip
-    assert heard_BK[own].std(0).min() > 0.05
-    assert heard_BK[own].std(0).mean() > 3 * deaf_BK[own].std(0).mean()
-    assert heard_BK.abs().max() < 3
 
 
 def test_mirrored_pairs_have_mirrored_regions() -> None:
@@ -108,6 +69,11 @@ def test_a_part_is_drawn_from_its_step_and_index_alone() -> None:
     again, _ = player.loss(player.model, Part(3, 1))
     other, _ = player.loss(player.model, Part(3, 2))
     assert first.item() == again.item() != other.item()
+
+
+def test_an_adversary_that_never_begins_is_no_player() -> None:
+    task = autoencoder_task(tiny_recipe(steps=40, begins=40), LEARNED, HELD_OUT)
+    assert [player.name for player in task.players] == [AUTOENCODER]
 
 
 def test_before_it_begins_the_adversary_neither_learns_nor_is_heard() -> None:

@@ -216,3 +216,17 @@ def test_the_rate_warms_up_and_falls_to_its_end() -> None:
     assert rates[:5] == pytest.approx([0.06, 0.12, 0.18, 0.24, 0.3])
     assert all(a >= b for a, b in itertools.pairwise(rates[5:]))
     assert rates[-1] == pytest.approx(LEARNING.final_learning_rate)
+
+
+def test_parts_of_a_player_learn_at_shares_of_its_rate(tmp_path: Path) -> None:
+    def moved(folder: str, share: float) -> list[float]:
+        model = line()
+        before = [value.clone() for value in model.state_dict().values()]
+        player = Player("line", model, loss_of_part, LEARNING, rates={"0.": share})
+        train(Task([player]), dataclasses.replace(CONFIG, steps=1), tmp_path / folder)
+        after = model.state_dict().values()
+        return [float((new - old).abs().max()) for old, new in zip(before, after, strict=True)]
+
+    whole, shared, frozen = moved("whole", 1.0), moved("shared", 0.1), moved("frozen", 0.0)
+    assert shared[:2] == pytest.approx([0.1 * way for way in whole[:2]], rel=1e-3)
+    assert shared[2:] == pytest.approx(whole[2:]) and frozen[:2] == [0.0, 0.0]
