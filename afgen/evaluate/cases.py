@@ -24,8 +24,8 @@ FIELDS: Final = (
 )
 
 
-class SampleLike(Protocol):
-    """What is read of a sample of `afgen.data.shards`."""
+class Known(Protocol):
+    """A sample of `afgen.data.shards`, or its entry in their index."""
 
     @property
     def key(self) -> str:
@@ -36,6 +36,10 @@ class SampleLike(Protocol):
     def metadata(self) -> Mapping[str, Any]:
         """What is known of it."""
         ...
+
+
+class SampleLike(Known, Protocol):
+    """What is read of a sample."""
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -115,7 +119,7 @@ def _case(sample: SampleLike) -> Case:
     )
 
 
-def person_of(sample: SampleLike) -> str:
+def person_of(sample: Known) -> str:
     """Who the avatar is: by group where the metadata tells it, else by recording and role.
 
     A sample that says neither is somebody of its own.

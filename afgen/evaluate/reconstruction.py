@@ -1,13 +1,16 @@
 """Does an autoencoder say more than its source? Its pictures against the source left as it is.
 
 Each clip's first frame is made to do what later frames do, and compared with them; so is the first
-frame itself. Errors are counted over the whole picture, in the box of the face and in that of the
-lips. Shape letters: B pictures, H, W and C of a picture.
+frame itself, and the first frame made to do what itself does: a network that ignores the target can
+still smooth or brighten, and only what it draws better than that control came through the motion.
+Errors are counted over the whole picture, in the box of the face and in that of the lips.
+Shape letters: B pictures, H, W and C of a picture.
 """
 
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -15,12 +18,20 @@ from torch import Tensor
 
 from afgen.autoencoder.lia.autoencoder import FaceNetwork
 from afgen.data.faces import FACE, LIPS, FramePair, FramePairs
+from afgen.evaluate.metrics.bootstrap import Estimate, mean_estimate
 from afgen.evaluate.pictures import psnr, ssim
 from afgen.signals import Floats, Image
 
 NO_DIFFERENCE_DB = 48.0  # an error of one grey level: equal pictures count as this
 _LEAST_PX = 16  # of a box's side: what the window of SSIM needs, and more than a mouth may have
 _LEAST_LIPS_PX = 4
+_BETTER: Final = {  # which way each figure is better
+    "psnr_db": 1,
+    "face_psnr_db": 1,
+    "lips_psnr_db": 1,
+    "face_ssim": 1,
+    "face_gradient": -1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class Reconstruction:
 
     pictures: int
     copied: Likeness  # the source frame as it is
+    still: Likeness  # drawn with the source's own motion: no target is seen
     drawn: Likeness  # at the fixed exposure of a render
     stretched: Likeness  # drawn, but with the clip's own darkest and brightest as black and white
 
@@ -59,10 +71,11 @@ def measure_reconstruction(
     for clip, frames in enumerate(pairs.frames):
         targets = np.linspace(0, frames - 1, config.targets + 1)[1:].round().astype(int)
         shown = [pairs.pair(clip, 0, int(target)) for target in targets]
-        drawn_BCHW = _drawn(network, shown)
+        still_1CHW, drawn_BCHW = _drawn(network, shown)
         yield Reconstruction(
             len(shown),
             mean_likeness([likeness(pair.source_HWC, pair) for pair in shown]),
+            _mean_of(still_1CHW.expand_as(drawn_BCHW), shown),
             _mean_of(drawn_BCHW, shown),
             _mean_of(_stretched(drawn_BCHW), shown),
         )
@@ -124,17 +137,48 @@ def summary(clips: Sequence[Reconstruction]) -> Reconstruction:
     return Reconstruction(
         sum(clip.pictures for clip in clips),
         mean_likeness([clip.copied for clip in clips]),
+        mean_likeness([clip.still for clip in clips]),
         mean_likeness([clip.drawn for clip in clips]),
         mean_likeness([clip.stretched for clip in clips]),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What drawing adds to one figure, mean over clips; positive where the drawing is better."""
+
+    figure: str
+    over_copied: Estimate
+    over_still: Estimate
+
+
+def gains(clips: Sequence[Reconstruction], people: Sequence[str]) -> list[Gain]:
+    """How much better than both controls, by figure; intervals from `people`, one name a clip."""
+    return [
+        Gain(
+            figure,
+            *(
+                mean_estimate([sign * (drawn - other) for drawn, other in pairs], people)
+                for pairs in (
+                    [(getattr(one.drawn, figure), getattr(one.copied, figure)) for one in clips],
+                    [(getattr(one.drawn, figure), getattr(one.still, figure)) for one in clips],
+                )
+            ),
+        )
+        for figure, sign in _BETTER.items()
+    ]
+
+
 @torch.inference_mode()
-def _drawn(network: FaceNetwork, shown: Sequence[FramePair]) -> Tensor:
-    """The clip's first frame with the motion of each target, (B, 3, size, size), unclamped."""
-    source = network.source(_as_input([shown[0].source_HWC]))
+def _drawn(network: FaceNetwork, shown: Sequence[FramePair]) -> tuple[Tensor, Tensor]:
+    """The clip's first frame with its own motion and with each target's, unclamped.
+
+    (1, 3, size, size) and (B, 3, size, size).
+    """
+    first_1CHW = _as_input([shown[0].source_HWC])
+    source = network.source(first_1CHW)
     motion_BD = network.motion(_as_input([pair.target_HWC for pair in shown]))
-    return network.decode(source, motion_BD)
+    return network.decode(source, network.motion(first_1CHW)), network.decode(source, motion_BD)
 
 
 def _as_input(pictures: Sequence[Image]) -> Tensor:

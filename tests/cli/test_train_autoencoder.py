@@ -51,9 +51,12 @@ def test_train_measure_and_import(
 
     outcome = afgen("bench", "reconstruction", weights, shards, "--targets", "2", "--json")
     assert outcome.code == 0, outcome.err
-    rows = json.loads(outcome.out)
+    told = json.loads(outcome.out)
+    rows = told["clips"]
     assert [row["clip"] for row in rows] == [*(f"clip{number}" for number in range(6)), "mean"]
     assert rows[-1]["dB"] == pytest.approx(np.mean([row["dB"] for row in rows[:-1]]))
+    gain = next(one for one in told["gains"] if one["figure"] == "psnr_db")
+    assert gain["over_copied"]["value"] == pytest.approx(rows[-1]["dB"] - rows[-1]["copy dB"])
 
     monkeypatch.setenv("AFGEN_WEIGHTS", str(tmp_path / "store"))
     outcome = afgen("weights", "import", "trained", "--autoencoder", weights)

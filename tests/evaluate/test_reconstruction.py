@@ -12,6 +12,7 @@ from afgen.autoencoder.lia.network import Source
 from afgen.evaluate.reconstruction import (
     NO_DIFFERENCE_DB,
     ReconstructionConfig,
+    gains,
     gradient_error,
     likeness,
     measure_reconstruction,
@@ -52,6 +53,28 @@ def test_drawing_the_target_leaves_no_difference() -> None:
     assert drawn.psnr_db == drawn.face_psnr_db == drawn.lips_psnr_db == NO_DIFFERENCE_DB
     assert drawn.face_ssim == pytest.approx(1.0)
     assert drawn.face_gradient == 0.0
+
+
+def test_a_source_driven_by_itself_says_nothing_of_its_targets() -> None:
+    for clip in measure_reconstruction(Known(1.0), Mouths(), CONFIG):
+        assert clip.still == clip.copied != clip.drawn
+
+
+def test_gains_are_positive_where_the_drawing_is_better_whichever_way_a_figure_runs() -> None:
+    clips = list(measure_reconstruction(Known(0.5), Mouths(), CONFIG))
+    told = {gain.figure: gain for gain in gains(clips, ["a", "b", "c"])}
+    assert told["face_gradient"].over_copied.value > 0
+    everything = summary(clips)
+    difference_db = everything.drawn.psnr_db - everything.copied.psnr_db
+    assert told["psnr_db"].over_copied.value == pytest.approx(difference_db)
+    estimate = told["psnr_db"].over_still
+    assert estimate.low is not None and estimate.high is not None
+    assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_one_person_gives_a_gain_no_interval() -> None:
+    clips = list(measure_reconstruction(Known(0.5), Mouths(), CONFIG))
+    assert gains(clips, ["a", "a", "a"])[0].over_copied.low is None
 
 
 def test_half_the_error_is_six_decibels() -> None:
