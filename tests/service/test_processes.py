@@ -83,7 +83,7 @@ def test_a_worker_told_to_stop_hands_over(
 def test_an_interactive_job_does_not_wait_for_a_batch(
     client: Client, service: ServiceSettings, processes: Processes
 ) -> None:
-    """One worker, 32 s of a batch under way: it is put aside at a segment's end, and gone on with."""
+    """One worker, 32 s of a batch under way: they are put aside at the end of a segment."""
     processes.worker(service)
     _, (long,) = client.batch(1, seconds=32)
     wait_until_drawn(client, long, 5)
