@@ -8,14 +8,10 @@ from pathlib import Path
 from threading import Lock
 
 from afgen.jobs.blobs.interface import Blobs
+from afgen.jobs.blobs.layout import work_prefix
 from afgen.media.parts import lasting_parts, open_parts, parts_folder
 
 _KEY_CHARACTERS = 32
-
-
-def work_prefix(job_id: str) -> str:
-    """Where all that is half-made of a job lies."""
-    return f"work/{job_id}/"
 
 
 class Parts:

@@ -12,8 +12,15 @@ from typing import Final
 from pydantic import ValidationError
 
 from afgen.clock import seconds_at
-from afgen.errors import AfgenError, AttemptFailedError, LeaseError, OptionError
+from afgen.errors import (
+    AfgenError,
+    AttemptFailedError,
+    CancelRequestedError,
+    LeaseError,
+    OptionError,
+)
 from afgen.jobs.blobs.interface import content_type_of
+from afgen.jobs.blobs.layout import attempt_prefix, work_prefix
 from afgen.jobs.facts import Facts
 from afgen.jobs.service import send
 from afgen.jobs.spec import JobSpec
@@ -29,7 +36,7 @@ from afgen.render.settings import Sources
 from afgen.render.take import Order, fingerprint_of
 from workers.fetch import fetch_inputs
 from workers.holds import Hold
-from workers.parts import Parts, work_prefix
+from workers.parts import Parts
 from workers.patience import patiently
 from workers.repeating import repeating
 from workers.scratch import scratch
@@ -200,7 +207,7 @@ def _stored(shop: Workshop, piece: Piece, report: Report) -> Result:
     """Put the files where only this lease writes: they count once the job's row names them."""
     hold, job = piece.hold, piece.hold.job
     hold.enter(Phase.PUBLISHING)
-    prefix = f"outputs/{job.tenant_id}/{job.id}/{hold.lease.token}/"
+    prefix = attempt_prefix(job.tenant_id, job.id, hold.lease.token)
     told = report.model_dump(mode="json", exclude={"sources"})
     told["inputs"] = JobSpec.model_validate(job.spec).inputs.by_role
     text = json.dumps(told, indent=2) + "\n"
@@ -226,6 +233,8 @@ def _fail(shop: Workshop, hold: Hold, error: AfgenError) -> None:
     """Say what an attempt failed of, unless the job is no longer ours or is settled already."""
     if isinstance(error, LeaseError):
         log.info("%s: %s", hold.job.id, error)
+        if isinstance(error, CancelRequestedError):
+            _forget_parts(shop, hold)
         return
     log.warning("%s failed: %s: %s", hold.job.id, error.code, error)
     try:

@@ -148,6 +148,20 @@ FAULTS: Mapping[str, Fault] = {
 }
 
 
+# After these a process has to be started, which is most of what a run costs.
+COSTLY = frozenset({"kill_child", "kill_worker", "ask_to_stop", "skew_clock", "restart_api"})
+CHEAP_FOR_COSTLY = 3
+
+
+def chosen(count: int, random: Random) -> list[str]:
+    """So many kinds of faults in any order, each at least once if there is room."""
+    share = [name for name in FAULTS for _ in range(1 if name in COSTLY else CHEAP_FOR_COSTLY)]
+    more = (share * (count // len(share) + 1))[: max(0, count - len(FAULTS))]
+    names = [*FAULTS, *more][:count]
+    random.shuffle(names)
+    return names
+
+
 class GoneError(Exception):
     """The job that was to be hurt is no longer being rendered."""
 

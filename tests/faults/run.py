@@ -6,6 +6,7 @@ over the whole event log, all rows and all published files.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from typing import Any, Self
 from afgen.jobs.states import ENDED, JobState, Priority
 from afgen.jobs.tables import Job
 from tests.faults.checker import Checker, percentile
-from tests.faults.faults import FAULTS, GoneError
+from tests.faults.faults import FAULTS, GoneError, chosen
 from tests.faults.table import table
 from tests.faults.world import LENGTHS_S, SHORT, World, a_world, insist, wait_for
 
@@ -71,13 +72,11 @@ class Tally:
 
 
 def run(world: World, count: int, tally: Tally, out: Path | None = None) -> Tally:
-    """Inject `count` faults, of each kind about as many, in an order that the seed decides."""
+    """Inject `count` faults in an order that the seed decides."""
     random, jobs_before = Random(tally.seed), tally.jobs
     checker = Checker(world.store, world.blobs)
     undisturbed = _undisturbed(world, checker)
-    kinds = [name for _ in range(count // len(FAULTS) + 1) for name in FAULTS][:count]
-    random.shuffle(kinds)
-    for number, name in enumerate(kinds, start=1):
+    for number, name in enumerate(chosen(count, random), start=1):
         _fill(world, checker, random, undisturbed)
         _inject(world, name, random, tally)
         if number % CANCEL_EVERY == 0 or number == count:
@@ -184,14 +183,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--add", action="store_true", help="to what --out holds already")
     parser.add_argument("--out", type=Path, default=Path("docs/faults.json"))
-    chosen = parser.parse_args()
-    begun = Tally.read(chosen.out) if chosen.add else Tally(chosen.seed)
-    begun.seed = chosen.seed
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and so everything it started
+    begun = Tally.read(asked.out) if asked.add else Tally(asked.seed)
+    begun.seed = asked.seed
     with (
         tempfile.TemporaryDirectory(prefix="afgen-faults-") as folder,
-        a_world(Path(folder), chosen.workers) as world,
+        a_world(Path(folder), asked.workers) as world,
     ):
-        tally = run(world, chosen.faults, begun, chosen.out)
+        tally = run(world, asked.faults, begun, asked.out)
     sys.stdout.write(table(tally.plain()))
     return bool(tally.violations)
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from afgen.jobs.blobs.interface import Blobs
+from afgen.jobs.blobs.layout import work_prefix
 from afgen.media.parts import finished_parts, open_parts, parts_folder
-from workers.parts import Parts, work_prefix
+from workers.parts import Parts
 from workers.workshop import Workshop
 
 JOB, KEY = "job_1", "0123456789abcdef0123456789abcdef0123"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from afgen.jobs.blobs.layout import work_prefix
 from afgen.jobs.states import JobState, Priority
 from afgen.jobs.tables import Job
 from tests.service.clients import Client
@@ -12,7 +13,6 @@ from tests.service.servers import wait_until
 from tests.workers.test_render import at_frame
 from workers import render
 from workers.holds import Hold
-from workers.parts import work_prefix
 from workers.render import render_job
 from workers.workshop import Workshop
 
