@@ -15,7 +15,7 @@ from afgen.errors import AfgenError, KeyRefusedError, RateError
 from afgen.jobs import ids
 from afgen.jobs.blobs.interface import Blobs
 from afgen.jobs.keys import Principal, Scope, authenticate
-from afgen.jobs.limits import Amounts, Buckets, Rate, quotas_of, rate_fields
+from afgen.jobs.limits import Buckets, Quotas, Rate, quotas_of, rate_fields
 from afgen.jobs.preflight import Examiner
 from afgen.jobs.queue import Queue
 from afgen.jobs.settings import ServiceSettings
@@ -62,7 +62,7 @@ class Caller:
     """Who makes a request, and how much that one may have."""
 
     principal: Principal
-    quotas: Amounts
+    quotas: Quotas
 
     @property
     def tenant_id(self) -> str:

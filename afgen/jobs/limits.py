@@ -1,7 +1,7 @@
 """How much of the service one tenant may have: requests a second, and what it may hold.
 
 Rates are token buckets, kept as one number: the moment at which the bucket will be full again (the
-generic cell rate algorithm, ITU-T I.371, told the other way round). Quotas are plain comparisons.
+generic cell rate algorithm, ITU-T I.371, told the other way round).
 """
 
 import logging
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC
 from typing import Any, Final, Protocol
 
 from redis import Redis, RedisError
@@ -18,6 +19,7 @@ from redis.retry import Retry
 
 from afgen.errors import QuotaError
 from afgen.jobs.settings import ServiceSettings
+from afgen.jobs.store import Store
 
 LOG = logging.getLogger("afgen.jobs")
 
@@ -159,27 +161,33 @@ def rate_fields(rate: Rate, taken: Taken) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """What a tenant has, would add, or may have."""
+class Quotas:
+    """What a tenant may have; math.inf is without end."""
 
-    active_jobs: float = 0  # queued and running
-    stored_bytes: float = 0
-    seconds_a_day: float = 0  # of video made since midnight, UTC
+    active_jobs: float  # queued and running
+    stored_bytes: float
+    seconds_a_day: float  # of video, made since midnight, UTC
 
 
-def quotas_of(settings: ServiceSettings, limits: Mapping[str, float]) -> Amounts:
+def quotas_of(settings: ServiceSettings, limits: Mapping[str, float]) -> Quotas:
     """What one tenant may have: the settings' quotas, some replaced by the tenant's own limits."""
-    names = [field.name for field in fields(Amounts)]
-    quotas = {
-        name: limits.get(f"quota_{name}", getattr(settings, f"quota_{name}")) for name in names
-    }
-    return Amounts(**{name: math.inf if most is None else most for name, most in quotas.items()})
+    quotas: dict[str, float] = {}
+    for field in fields(Quotas):
+        name = f"quota_{field.name}"
+        most = limits.get(name, getattr(settings, name))
+        quotas[field.name] = math.inf if most is None else most
+    return Quotas(**quotas)
 
 
-def require_room(quotas: Amounts, used: Amounts, adding: Amounts) -> None:
-    """Raises QuotaError if what is added would not fit; what is not added to may be over."""
-    for field in fields(Amounts):
-        most, there, more = (getattr(each, field.name) for each in (quotas, used, adding))
-        if more > 0 and there + more > most:
-            what = field.name.replace("_", " ")
-            raise QuotaError(f"{what}: {there:g} there, {more:g} more would be over {most:g}.")
+def require_seconds_left(store: Store, tenant_id: str, quotas: Quotas) -> None:
+    """Raises QuotaError once a tenant's video of today has reached its quota.
+
+    How long a job's video will be is not known when it is made, so the last one may be over. The
+    other quotas are held in the transactions that add to what they limit.
+    """
+    if quotas.seconds_a_day == math.inf:
+        return
+    today = store.database.now().astimezone(UTC).date()
+    made_s = sum(day.seconds for day in store.usage.between(tenant_id, today, today))
+    if made_s >= quotas.seconds_a_day:
+        raise QuotaError(f"{made_s:g} of {quotas.seconds_a_day:g} seconds were made today (UTC).")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from afgen.errors import ConflictError, OptionError, RequestError, ScheduleError
 from afgen.jobs.cron import Misfire, Overlap, parse_cron, plan
 from afgen.jobs.ids import Kind, new_id
-from afgen.jobs.limits import quotas_of
+from afgen.jobs.limits import quotas_of, require_seconds_left
 from afgen.jobs.settings import ServiceSettings
 from afgen.jobs.spec import JobSpec
 from afgen.jobs.store import Store
@@ -61,10 +61,11 @@ def _run(
     if earlier and schedule.overlap == Overlap.SKIP:
         store.schedules.run(schedule, due_at, Outcome(SKIPPED))
         return False
-    most_active = quotas_of(settings, store.tenants.get(schedule.tenant_id).limits).active_jobs
+    quotas = quotas_of(settings, store.tenants.get(schedule.tenant_id).limits)
     try:
+        require_seconds_left(store, schedule.tenant_id, quotas)
         outcome = Outcome(SUBMITTED, _job(schedule, now))
-        submitted = store.schedules.run(schedule, due_at, outcome, most_active)
+        submitted = store.schedules.run(schedule, due_at, outcome, quotas.active_jobs)
     except (RequestError, OptionError) as error:
         failed = Outcome(FAILED, error=error_record(error))
         store.schedules.run(schedule, due_at, failed)

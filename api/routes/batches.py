@@ -22,6 +22,7 @@ from afgen.jobs import service
 from afgen.jobs.blobs.interface import read_bytes
 from afgen.jobs.facts import AssetKind
 from afgen.jobs.ids import Kind
+from afgen.jobs.limits import require_seconds_left
 from afgen.jobs.manifest import read_items
 from afgen.jobs.spec import BatchItem
 from afgen.jobs.states import JobState
@@ -76,6 +77,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: BatchIn) -> Respon
     check(parts, who, [item.job for item in items])
 
     def make(batch_id: str) -> BatchOut:
+        require_seconds_left(parts.store, who.tenant_id, who.quotas)
         batch = service.submit_batch(
             parts.store,
             parts.queue,

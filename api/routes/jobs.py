@@ -22,6 +22,7 @@ from afgen.errors import (
 )
 from afgen.jobs import service
 from afgen.jobs.ids import Kind
+from afgen.jobs.limits import require_seconds_left
 from afgen.jobs.outbound import policy_of
 from afgen.jobs.preflight import check_inputs
 from afgen.jobs.spec import JobSpec
@@ -72,6 +73,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: JobIn) -> Response
     check(parts, who, [body])
 
     def make(job_id: str) -> JobOut:
+        require_seconds_left(parts.store, who.tenant_id, who.quotas)
         job = service.submit(
             parts.store,
             parts.queue,
@@ -143,6 +145,7 @@ def cancel(parts: Parts, who: Writer, job_id: JobId) -> JobOut:
 )
 def retry(parts: Parts, who: Writer, job_id: JobId) -> JobOut:
     """Queue a failed or canceled job anew. What it had made is gone on with."""
+    require_seconds_left(parts.store, who.tenant_id, who.quotas)
     most = who.quotas.active_jobs
     job = service.retry(parts.store, parts.queue, who.tenant_id, job_id, most_active=most)
     return told(parts, job, parts.store.jobs.position(job))

@@ -19,6 +19,7 @@ from afgen.errors import (
 from afgen.jobs import service
 from afgen.jobs.cron import Misfire, Overlap, next_after, next_times, parse_cron
 from afgen.jobs.ids import Kind
+from afgen.jobs.limits import require_seconds_left
 from afgen.jobs.spec import JobSpec
 from afgen.jobs.store.moves import NewJob
 from afgen.jobs.store.schedules import NewSchedule
@@ -170,6 +171,7 @@ def run(parts: Parts, who: Writer, once: OnceOfBody, schedule_id: ScheduleId) ->
     schedule = parts.store.schedules.get(who.tenant_id, schedule_id)
 
     def make(job_id: str) -> JobOut:
+        require_seconds_left(parts.store, who.tenant_id, who.quotas)
         spec = JobSpec.model_validate(schedule.spec)
         new = NewJob(job_id, spec, schedule_id=schedule.id)
         job = parts.store.jobs.create(who.tenant_id, new, who.quotas.active_jobs)

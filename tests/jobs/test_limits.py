@@ -2,7 +2,7 @@
 
 import logging
 import math
-from dataclasses import astuple
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,23 +11,28 @@ from redis import Redis
 
 from afgen.errors import QuotaError
 from afgen.jobs.limits import (
-    Amounts,
     Buckets,
     MemoryBuckets,
+    Quotas,
     Rate,
     Taken,
     connect_buckets,
     quotas_of,
     rate_fields,
-    require_room,
+    require_seconds_left,
 )
 from afgen.jobs.settings import ServiceSettings
+from afgen.jobs.store import Store
+from afgen.jobs.store.leases import Result
+from afgen.jobs.tables import Tenant
+from tests.jobs.conftest import Clock
+from tests.jobs.made import running
 
 SLOW = Rate("requests", burst=5, per_s=1 / 3600)  # nothing comes back while a test runs
 FAST = Rate("requests", burst=5, per_s=1e6)
 
 
-class Clock:
+class Seconds:
     def __init__(self) -> None:
         self.now = 1000.0
 
@@ -90,7 +95,7 @@ def test_a_faster_rate_holds_at_once(buckets: Buckets) -> None:
 def test_no_window_lets_more_through_than_burst_and_rate(
     steps: list[tuple[int, int]], burst: int
 ) -> None:
-    clock = Clock()
+    clock = Seconds()
     buckets, rate = MemoryBuckets(clock), Rate("requests", burst, 1.0)
     passed: list[tuple[float, int]] = []
     for wait_s, tokens in steps:
@@ -111,7 +116,7 @@ def test_no_window_lets_more_through_than_burst_and_rate(
 def test_while_redis_is_away_all_pass_and_it_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    clock = Clock()
+    clock = Seconds()
     buckets = connect_buckets("redis://127.0.0.1:1", clock=clock)
     with caplog.at_level(logging.WARNING):
         assert all(buckets.take("ten_a", SLOW).allowed for _ in range(20))
@@ -141,27 +146,23 @@ def test_clients_are_told_how_they_stand(rate: Rate, taken: Taken, told: list[st
 
 def test_a_tenants_own_limits_replace_those_of_the_settings() -> None:
     defaults = ServiceSettings(quota_active_jobs=20, quota_stored_bytes=1000)
-    assert quotas_of(defaults, {}) == Amounts(20, 1000, math.inf)
-    assert quotas_of(defaults, {"quota_active_jobs": 5, "quota_seconds_a_day": 60}) == Amounts(
-        5, 1000, 60
-    )
+    own = {"quota_active_jobs": 5, "quota_seconds_a_day": 60}
+    assert quotas_of(defaults, {}) == Quotas(20, 1000, math.inf)
+    assert quotas_of(defaults, own) == Quotas(5, 1000, 60)
 
 
-AMOUNTS = st.builds(Amounts, *[st.integers(0, 5)] * 3)
-
-
-@settings(deadline=None)
-@given(AMOUNTS, AMOUNTS, AMOUNTS)
-def test_what_fits_into_every_quota_has_room(quotas: Amounts, used: Amounts, more: Amounts) -> None:
-    trios = zip(astuple(quotas), astuple(used), astuple(more), strict=True)
-    fits = all(not adding or there + adding <= most for most, there, adding in trios)
-    if fits:
-        require_room(quotas, used, more)
+@pytest.mark.parametrize(("made_s", "has_room"), [(0, True), (59.9, True), (60, False)])
+def test_a_day_is_used_up_when_its_seconds_are(
+    store: Store, tenant: Tenant, clock: Clock, made_s: float, has_room: bool
+) -> None:
+    quotas = Quotas(20, 1000, seconds_a_day=60)
+    _, lease = running(store, tenant.id)
+    store.leases.finish(lease, Result({}, made_s, 7))
+    if has_room:
+        require_seconds_left(store, tenant.id, quotas)
     else:
-        with pytest.raises(QuotaError):
-            require_room(quotas, used, more)
-
-
-def test_the_quota_that_is_in_the_way_is_named() -> None:
-    with pytest.raises(QuotaError, match="stored bytes: 90 there, 20 more would be over 100"):
-        require_room(Amounts(10, 100, 10), Amounts(stored_bytes=90), Amounts(1, 20))
+        with pytest.raises(QuotaError, match="60 of 60 seconds"):
+            require_seconds_left(store, tenant.id, quotas)
+    require_seconds_left(store, tenant.id, Quotas(20, 1000, math.inf))
+    clock.ahead = timedelta(days=1)
+    require_seconds_left(store, tenant.id, quotas)

@@ -14,6 +14,7 @@ from afgen.jobs.store import Store
 from afgen.jobs.store.leases import lease_of
 from afgen.jobs.store.schedules import NewSchedule
 from afgen.jobs.tables import Job, Json, Schedule, Tenant
+from tests.jobs.made import RESULT, running
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = ServiceSettings(quota_active_jobs=10)
@@ -171,6 +172,21 @@ def test_scheduled_jobs_count_against_the_quota(store: Store, tenant: Tenant, cl
     clock.set(hours=3)
     assert start_due(store, SETTINGS, clock) == 2
     assert outcomes(store, schedule) == ["submitted", "submitted", "failed"]
+
+
+def test_a_day_whose_seconds_are_used_up_makes_no_more(
+    store: Store, tenant: Tenant, clock: Clock
+) -> None:
+    store.tenants.limit(tenant.id, {"quota_seconds_a_day": 2})
+    _, lease = running(store, tenant.id)
+    store.leases.finish(lease, RESULT)  # 2.5 s
+    schedule = scheduled(store, tenant)
+    clock.set(hours=1)
+    start_due(store, SETTINGS, clock)
+    clock.set(hours=24)
+    start_due(store, SETTINGS, clock)
+    made = outcomes(store, schedule)
+    assert (made[0], made[-1]) == ("failed", "submitted")
 
 
 def test_a_zone_that_is_no_longer_known_stops_that_schedule_alone(
