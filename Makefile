@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FAULTS ?= 300
 
-.PHONY: demo test test-slow check setup clean help
+.PHONY: demo test test-slow test-faults check setup clean help
 
 help:            ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(STAMP)   ## render the demo conversation and say where the video is
 	$(BIN)/afgen demo
@@ -17,6 +18,9 @@ test: $(STAMP)   ## the whole test suite
 
 test-slow: $(STAMP)  ## storage on a real Ceph (Debian: ceph-mon ceph-osd ceph-mgr radosgw)
 	$(BIN)/python -m pytest -m rgw -rs
+
+test-faults: $(STAMP)  ## hurt a running service 300 times (FAULTS=n), an hour; writes docs/faults.md
+	$(BIN)/python -m tests.faults.run --faults $(FAULTS)
 
 check: $(STAMP)  ## the fast lane: lint, types, layers, unit tests
 	$(BIN)/ruff check .

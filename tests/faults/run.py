@@ -71,15 +71,15 @@ class Tally:
         }
 
 
-def run(world: World, count: int, tally: Tally, out: Path | None = None) -> Tally:
-    """Inject `count` faults in an order that the seed decides."""
+def run(world: World, names: Sequence[str], tally: Tally, out: Path | None = None) -> Tally:
+    """Inject faults one after another; which jobs they hurt, the seed decides."""
     random, jobs_before = Random(tally.seed), tally.jobs
     checker = Checker(world.store, world.blobs)
     undisturbed = _undisturbed(world, checker)
-    for number, name in enumerate(chosen(count, random), start=1):
+    for number, name in enumerate(names, start=1):
         _fill(world, checker, random, undisturbed)
         _inject(world, name, random, tally)
-        if number % CANCEL_EVERY == 0 or number == count:
+        if number % CANCEL_EVERY == 0 or number == len(names):
             tally.cancel_s.append(_cancel(world, checker))
         tally.jobs = jobs_before + len(checker.asked)
         _note(world, checker, tally, out)
@@ -191,7 +191,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="afgen-faults-") as folder,
         a_world(Path(folder), asked.workers) as world,
     ):
-        tally = run(world, asked.faults, begun, asked.out)
+        names = chosen(asked.faults, Random(asked.seed))
+        tally = run(world, names, begun, asked.out)
     sys.stdout.write(table(tally.plain()))
     return bool(tally.violations)
 

@@ -153,16 +153,13 @@ def test_a_fault_of_ours_is_another_attempt(
 
 
 def test_small_jobs_of_a_batch_are_rows_of_one(shop: Workshop, client: Client) -> None:
-    """One message renders all; one that fails, fails alone."""
+    """One message renders them all."""
     _, jobs = client.batch(3)
-    bad = shop.store.assets.get(client.tenant.id, client.upload("avatar-2.wav"))
-    assert bad.facts == {"duration_s": 2}
     render_job(shop, jobs[0].id)
     done = [client.get(job) for job in jobs]
     assert {job.state for job in done} == {JobState.SUCCEEDED}
     hashes = {job.outputs["video"]["sha256"] for job in done if job.outputs is not None}
     assert len(hashes) == 3
-    assert len({job.leased_by for job in done}) == 1
 
 
 def test_long_jobs_and_others_are_not_joined(shop: Workshop, client: Client) -> None:
