@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Text, cast, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from afgen.errors import AssetInUseError, AssetNotReadyError, NotFoundError, QuotaError
 from afgen.jobs.states import ACTIVE
 from afgen.jobs.store.database import Database, in_states
 from afgen.jobs.store.lists import Place, page
-from afgen.jobs.tables import Asset, Job, JobAsset, Json, Tenant
+from afgen.jobs.tables import Asset, Job, JobAsset, Json, Schedule, Tenant
 
 UPLOADING, READY, REJECTED, DELETED = "uploading", "ready", "rejected", "deleted"
 
@@ -102,12 +102,12 @@ class Assets:
     def delete(self, tenant_id: str, asset_id: str) -> Asset:
         """Take an upload out of sight; the caller, or else retention, then deletes its blob.
 
-        Raises NotFoundError; AssetInUseError when a job that has not ended needs it.
+        Raises NotFoundError; AssetInUseError when a job that has not ended or a schedule needs it.
         """
         with self._database.write() as session:
             asset = _own(session, tenant_id, asset_id, lock=True)
             if session.scalar(select(needed(asset_id))):
-                raise AssetInUseError(f"A job that has not ended needs {asset_id}.")
+                raise AssetInUseError(f"A job that has not ended, or a schedule, needs {asset_id}.")
             asset.state, asset.expires_at = DELETED, self._database.now()
             return asset
 
@@ -135,10 +135,12 @@ class Assets:
 
 
 def needed(asset_id: Any) -> ColumnElement[bool]:
-    """Condition: a job that has not ended needs the upload."""
-    return exists().where(
+    """Condition: a job that has not ended needs the upload, or a schedule for jobs to come."""
+    by_job = exists().where(
         JobAsset.asset_id == asset_id, Job.id == JobAsset.job_id, in_states(ACTIVE)
     )
+    by_schedule = exists().where(cast(Schedule.spec, Text).contains(asset_id))  # they are few
+    return or_(by_job, by_schedule)
 
 
 def _own(session: Session, tenant_id: str, asset_id: str, lock: bool = False) -> Asset:

@@ -6,9 +6,10 @@ from afgen.errors import AssetInUseError, AssetNotReadyError, NotFoundError, Quo
 from afgen.jobs.ids import Kind, new_id
 from afgen.jobs.store import Store
 from afgen.jobs.store.assets import NewAsset
+from afgen.jobs.store.schedules import NewSchedule
 from afgen.jobs.tables import Asset, Tenant
 from tests.jobs.conftest import Clock
-from tests.jobs.made import PLENTY, queued, uploaded
+from tests.jobs.made import PLENTY, queued, spec_of, uploaded
 
 DAY = timedelta(days=1)
 
@@ -79,6 +80,25 @@ def test_an_upload_is_kept_while_a_job_needs_it(store: Store, tenant: Tenant, cl
     assert store.retention.assets() == []
     with pytest.raises(AssetNotReadyError):
         store.jobs.retry(tenant.id, job.id, PLENTY)
+
+
+def test_an_upload_is_kept_as_long_as_its_schedule(
+    store: Store, tenant: Tenant, clock: Clock
+) -> None:
+    asset, other = uploaded(store, tenant.id), uploaded(store, tenant.id)
+    spec = spec_of(portrait=asset.id).model_dump(mode="json")
+    now = store.database.now()
+    new = NewSchedule(
+        new_id(Kind.SCHEDULE, now), "", "0 0 1 1 *", "UTC", "skip", "once", spec, now + DAY, False
+    )
+    schedule = store.schedules.create(tenant.id, new)
+    clock.ahead = timedelta(days=100)
+    with pytest.raises(AssetInUseError):
+        store.assets.delete(tenant.id, asset.id)
+    assert [due.id for due in store.retention.assets()] == [other.id]
+    assert not store.retention.forget_asset(asset.id)
+    store.schedules.delete(tenant.id, schedule.id)
+    assert store.retention.forget_asset(asset.id)
 
 
 def test_uploads_never_completed_are_removed(store: Store, tenant: Tenant, clock: Clock) -> None:
