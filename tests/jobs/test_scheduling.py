@@ -180,10 +180,10 @@ def test_a_day_whose_seconds_are_used_up_makes_no_more(
     store.tenants.limit(tenant.id, {"quota_seconds_a_day": 2})
     _, lease = running(store, tenant.id)
     store.leases.finish(lease, RESULT)  # 2.5 s
-    schedule = scheduled(store, tenant)
+    schedule = scheduled(store, tenant, misfire=Misfire.ONCE)
     clock.set(hours=1)
     start_due(store, SETTINGS, clock)
-    clock.set(hours=24)
+    clock.set(hours=24)  # the next day
     start_due(store, SETTINGS, clock)
     made = outcomes(store, schedule)
     assert (made[0], made[-1]) == ("failed", "submitted")
