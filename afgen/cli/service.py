@@ -165,10 +165,15 @@ def _become(module: str, *arguments: str) -> NoReturn:
 def migrate(data: Data = None) -> None:
     """Bring the database up to date: that of --data, of AFGEN_DATABASE_URL, or of `afgen up`.
 
+    Makes the folder or bucket for files, too, if there is none yet.
+
     [bold]Example[/]  afgen migrate
     """
+    from afgen.jobs.blobs.opening import open_blobs
     from afgen.jobs.embedded.folder import local_settings
     from migrations import upgrade
 
-    upgrade(local_settings(data))
+    settings = local_settings(data)
+    upgrade(settings)
+    open_blobs(settings).prepare()
     say("[bold green]done[/] The database is up to date.")

@@ -1,8 +1,6 @@
 """Whether the service is well, for those that run it; and what problems mean."""
 
 import hmac
-import logging
-from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
@@ -11,14 +9,14 @@ from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ConfigDict
 
-from afgen.errors import AfgenError, KeyRefusedError, NotFoundError, kinds
+from afgen.errors import KeyRefusedError, NotFoundError, kinds
+from afgen.jobs.health import answers
 from api import problems
 from api.deps import BEARER, Parts
 from api.metrics import Metrics
 from api.openapi import Responses, open_refusals
 from api.schemas.common import Told, example
 
-LOG = logging.getLogger("afgen.api")
 router = APIRouter(tags=["service"])
 
 Word = Literal["ok", "down"]
@@ -103,14 +101,10 @@ def healthz() -> Health:
 @router.get("/readyz", summary="Can requests be answered?", responses=_NOT_READY)
 def readyz(parts: Parts, response: Response) -> Readiness:
     """Asks the database, the broker and the store of files: send requests elsewhere meanwhile."""
-    answers = {
-        "database": _answer(parts.store.database.ping),
-        "queue": _answer(parts.queue.ping),
-        "storage": _answer(parts.blobs.check),
-    }
-    well = all(word == "ok" for word in answers.values())
+    found = answers(parts.store, parts.queue, parts.blobs)
+    well = all(found.values())
     response.status_code = 200 if well else 503
-    return Readiness(status="ok" if well else "down", parts=answers)
+    return Readiness(status=_word(well), parts={name: _word(one) for name, one in found.items()})
 
 
 @router.get(
@@ -159,13 +153,8 @@ def problem(
     raise NotFoundError(f"There is no problem {code!r}.", hint="")
 
 
-def _answer(ask: Callable[[], object]) -> Word:
-    try:
-        ask()
-    except AfgenError as error:
-        LOG.warning("not ready: %s", error.message)
-        return "down"
-    return "ok"
+def _word(well: bool) -> Word:
+    return "ok" if well else "down"
 
 
 def _is_local(request: Request) -> bool:

@@ -139,6 +139,9 @@ class Blobs(Protocol):
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Throw the parts away; it's no error if there is no such upload."""
 
+    def prepare(self) -> None:
+        """Make the folder or the bucket itself if there is none yet."""
+
     def check(self) -> None:
         """Return if the store answers; for readiness probes."""
 

@@ -66,10 +66,7 @@ class LocalBlobs:
         self._blobs = root / "blobs"
         self._uploads = root / "uploads"
         self._arriving = root / "arriving"
-        with _answering(str(root)):
-            for folder in (self._blobs, self._uploads, self._arriving):
-                folder.mkdir(parents=True, exist_ok=True)
-            _sweep(self._arriving)
+        self.prepare()
 
     def put_file(self, key: str, source: Path, *, if_absent: bool = False) -> Stored:
         """Store a file's bytes. Raises BlobExistsError if `if_absent` and other bytes are there."""
@@ -179,6 +176,13 @@ class LocalBlobs:
         """Throw the parts away."""
         with suppress(UploadMissingError):
             shutil.rmtree(self._upload_folder(key, upload_id), ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Make the folders, and remove what crashes left in them."""
+        with _answering("The store's folder"):
+            for folder in (self._blobs, self._uploads, self._arriving):
+                folder.mkdir(parents=True, exist_ok=True)
+            _sweep(self._arriving)
 
     def check(self) -> None:
         """Return if a file can be written. Raises StorageUnavailableError, StorageRefusedError."""

@@ -50,6 +50,7 @@ from afgen.jobs.blobs.interface import (
 )
 
 _CHUNK_BYTES: Final = 1 << 20
+_FIRST_REGION: Final = "us-east-1"  # the one that must not be named when a bucket is made
 _GET_TRIES: Final = 4
 _BEYOND_THE_END: Final = "InvalidRange"
 # "404" answers a HEAD request, which has no room for a code; some stores have one code for both.
@@ -213,6 +214,18 @@ class S3Blobs:
         """Throw the parts away; it's no error if there is no such upload."""
         with suppress(UploadMissingError), _answering(key, UploadMissingError):
             self._client.abort_multipart_upload(**self._upload(key, upload_id))
+
+    def prepare(self) -> None:
+        """Make the bucket if there is none. Raises StorageRefusedError if that isn't allowed."""
+        with suppress(BlobMissingError), _answering(self._bucket):
+            self._client.head_bucket(Bucket=self._bucket)
+            return
+        region = self._client.meta.region_name
+        elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        with _answering(self._bucket):
+            self._client.create_bucket(
+                Bucket=self._bucket, **({} if region == _FIRST_REGION else elsewhere)
+            )
 
     def check(self) -> None:
         """Return if the bucket can be listed. Raises as every method."""

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from afgen.jobs.blobs.interface import Blobs
@@ -63,7 +61,6 @@ def moto(folder: Path) -> Iterator[Place]:
     server.start()
     host, port = server.get_host_and_port()
     place = _s3_place(f"http://{host}:{port}")
-    _make_bucket(place)
     yield Place(S3Blobs(place), place, frozenset({ANY_SIGNATURE, ANY_LENGTH, ANY_KEY}))
     server.stop()
 
@@ -71,7 +68,6 @@ def moto(folder: Path) -> Iterator[Place]:
 @contextmanager
 def rclone(folder: Path) -> Iterator[Place]:
     """Answers ranges with status 200, too, and forgets uploads that it could not complete."""
-    (folder / BUCKET).mkdir()
     address = f"127.0.0.1:{free_port()}"
     program = python()[0]
     keys = f"{ACCESS_KEY},{SECRET_KEY}"
@@ -92,7 +88,6 @@ def rclone(folder: Path) -> Iterator[Place]:
 def ceph(folder: Path) -> Iterator[Place]:
     with ceph_gateway(folder, ACCESS_KEY, SECRET_KEY) as endpoint:
         place = _s3_place(endpoint)
-        _make_bucket(place)
         yield Place(S3Blobs(place), place)
 
 
@@ -122,19 +117,6 @@ def _s3_place(endpoint: str) -> S3Place:
         secret_key=SECRET_KEY,
         tries=2,
     )
-
-
-def _make_bucket(place: S3Place) -> None:
-    client = boto3.client(
-        "s3",
-        endpoint_url=place.endpoint,
-        region_name=place.region,
-        aws_access_key_id=place.access_key,
-        aws_secret_access_key=place.secret_key,
-        config=Config(s3={"addressing_style": "path"}),
-    )
-    client.create_bucket(Bucket=place.bucket)
-    client.close()
 
 
 def _answers(url: str) -> bool:

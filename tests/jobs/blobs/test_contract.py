@@ -43,6 +43,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "ceph" and missing_programs():
         pytest.skip(f"not installed: {', '.join(missing_programs())}")
     with PLACES[request.param](tmp_path_factory.mktemp("store")) as place:
+        place.blobs.prepare()
         yield place
 
 
@@ -356,4 +357,5 @@ def test_a_part_has_its_length(place: Place, key: str) -> None:
 
 
 def test_a_store_that_answers_is_ready(place: Place) -> None:
+    place.blobs.prepare()  # once more
     place.blobs.check()
