@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from afgen.autoencoder.mesh.basis import load_basis
 from afgen.autoencoder.mesh.motion import EXPRESSION, MOTION_DIM
 from afgen.autoencoder.mesh.topology import EYES, LOWER_LIP_INNER, UPPER_LIP_INNER
-from afgen.checkpoint import Checkpoint, config_from, fill, load_checkpoint
+from afgen.checkpoint import Checkpoint, load_checkpoint
 from afgen.clock import BLOCK_FRAMES
 from afgen.conditions.logmel import LogMelConfig
 from afgen.conditions.wav2vec2.config import Wav2Vec2Config
@@ -24,7 +24,6 @@ from afgen.data.bank import BankConfig, Windows
 from afgen.data.dyads import Family
 from afgen.data.shards import open_shards
 from afgen.data.variation import VariationConfig, vary
-from afgen.errors import WeightsMismatchError
 from afgen.generator.config import FRAME_CAUSAL, MASKS, GeneratorConfig, full, portrait
 from afgen.generator.dual_motion_encoder import ConditionTensors
 from afgen.generator.loss import DROPOUT, diffusion_forcing_loss
@@ -32,6 +31,7 @@ from afgen.generator.model import MotionGenerator
 from afgen.generator.weights import save_generator
 from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
 from afgen.train.distributed import ALONE, World
+from afgen.train.given import check_fit, remembered, trainable
 from afgen.train.loop import (
     Averages,
     LearningConfig,
@@ -195,12 +195,14 @@ def train_generator(
     """
     shards, settings = open_shards(shards_dir), recipe.settings
     begun = None if begin is None else load_checkpoint(begin)
+    if begun is not None:
+        check_fit(begun, settings.network, features_config(settings.data.family))
+    began = remembered(run_dir, begun)
     if world.leads:
         claim(run_dir, recipe)
     material, held_out = gather(
         shards_dir, run_dir, settings.data, settings.bank, world=world, say=say
     )
-    more = {} if begun is None else {"begun_with": {"sha256": begun.sha256, **begun.provenance}}
     task = generator_task(
         settings,
         material,
@@ -208,7 +210,7 @@ def train_generator(
         begun=begun,
         device=world.device,
         sample=sample,
-        provenance=recipe.provenance(data=origin_of(shards), **more),
+        provenance=recipe.provenance(data=origin_of(shards), **began),
     )
     train(task, settings.loop, run_dir, resume=resume, world=world, say=say)
     path = run_dir / WEIGHTS
@@ -227,17 +229,9 @@ def generator_task(
     sample: Sample | None = None,
     provenance: dict[str, object] | None = None,
 ) -> Task:
-    """One player, evaluated by its loss on what is kept out.
-
-    Raises WeightsMismatchError where `begun` is another network than that of the settings.
-    """
+    """One player, beginning as `begun` or at random, evaluated by its loss on what is kept out."""
     torch.manual_seed(settings.loop.seed)
     model = MotionGenerator(settings.network) if begun is None else trainable(begun)
-    if model.config != settings.network:
-        raise WeightsMismatchError(
-            "the weights to begin with are of another network than the recipe's",
-            hint="Give the recipe they were trained with, and its --set model.* if there were any.",
-        )
     model.to(device)
     forcing = Forcing.of(settings.forcing, settings.data.family, settings.loop.seed, device)
 
@@ -250,15 +244,6 @@ def generator_task(
 
     player = Player(GENERATOR, model, loss, settings.learning)
     return Task([player], evaluate=evaluate, sample=sample, provenance=provenance or {})
-
-
-def trainable(checkpoint: Checkpoint) -> MotionGenerator:
-    """The model of a checkpoint, laid out for learning, in float32. Raises WeightsMismatchError."""
-    if "generator" not in checkpoint.config:
-        raise WeightsMismatchError("these weights are not a generator's")
-    model = MotionGenerator(config_from(GeneratorConfig, checkpoint.config["generator"]))
-    fill(model, checkpoint.tensors)
-    return model
 
 
 def export_generator(

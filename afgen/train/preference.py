@@ -38,8 +38,8 @@ from afgen.train.generator import (
     ForcingConfig,
     as_generator,
     conditions_of,
-    trainable,
 )
+from afgen.train.given import trainable
 from afgen.train.loop import (
     Averages,
     LearningConfig,

@@ -6,13 +6,12 @@ import pytest
 import torch
 
 from afgen.autoencoder.mesh.motion import EXPRESSION
-from afgen.checkpoint import Checkpoint, load_checkpoint
+from afgen.checkpoint import load_checkpoint
 from afgen.conditions.kinds import features_from
 from afgen.data.body import load_body
 from afgen.data.dyads import dyads_in
 from afgen.data.listeners import Channel
 from afgen.data.shards import open_shards
-from afgen.errors import WeightsMismatchError
 from afgen.generator.config import MASKS
 from afgen.generator.weights import load_generator
 from afgen.train.generator import (
@@ -29,7 +28,6 @@ from afgen.train.generator import (
     export_generator,
     face_weights,
     generator_task,
-    trainable,
 )
 from afgen.train.log import read_log
 from afgen.train.loop import Part, train
@@ -75,14 +73,6 @@ def test_a_run_begins_with_the_weights_that_are_given(tmp_path: Path) -> None:
     [player] = generator_task(settings, material, material, begun=begun).players
     for name, tensor in player.model.state_dict().items():
         assert torch.equal(tensor, begun.tensors[name]), name
-    wider = dataclasses.replace(settings, model=dataclasses.replace(settings.model, mlp_ratio=3))
-    with pytest.raises(WeightsMismatchError, match="another network"):
-        generator_task(wider, material, material, begun=begun)
-
-
-def test_only_a_generator_is_gone_on_with() -> None:
-    with pytest.raises(WeightsMismatchError, match="not a generator"):
-        trainable(Checkpoint({}, {"autoencoder": {}}, {}, ""))
 
 
 def test_a_user_who_is_not_to_be_seen_is_heard_alone() -> None:
