@@ -13,6 +13,7 @@ from afgen.cli import make, options
 from afgen.cli.reach import ApiKey, Url, service, transfers
 from afgen.cli.terminal import Json, print_json, print_table, say, stoppable
 from afgen.cli.watching import clock, plain, watching
+from afgen.errors import AfgenError, ConflictError, OptionError
 
 if TYPE_CHECKING:
     from afgen.client.client import Client
@@ -91,7 +92,6 @@ def submit(
 
 def asked_of_render(context: typer.Context) -> "tuple[Sources, RenderSettings]":
     """Files and settings from the options of `afgen render`. Raises OptionError."""
-    from afgen.errors import OptionError
     from afgen.render.settings import RenderSettings, Sources
 
     if context.params["portrait"] is None:
@@ -124,17 +124,20 @@ def job_wish(
 def _until_done(client: "Client", job_id: str) -> "Job":
     """Watch a job to its end. Raises the error it failed with, ConflictError if it has no video."""
     from afgen.client.problems import error_of
-    from afgen.errors import ConflictError
 
     going_on = f"The job goes on: afgen jobs watch {job_id}, or afgen jobs cancel {job_id}"
     with stoppable(going_on), watching() as show:
-        for job in client.watch(job_id):
+        for job in client.watch(job_id, _lost):
             show(job)
     if job.error is not None and job.state == "failed":
         raise error_of(job.error.code, job.error.message, hint=job.error.hint)
     if job.state != "succeeded":
         raise ConflictError(f"The job is {job.state}.", hint=f"afgen jobs retry {job_id}")
     return job
+
+
+def _lost(failure: AfgenError) -> None:
+    say("[yellow]note[/] {} Trying again ...", failure.message)
 
 
 def _fetch(client: "Client", job: "Job", output: Path) -> None:
@@ -253,7 +256,6 @@ def download(
 
     [bold]Example[/]  afgen jobs download job_01k9z3m8q4w7n2x5b6c8d9f0g1 -o out.mp4
     """
-    from afgen.errors import ConflictError
     from afgen.render.output import check_output
 
     check_output(output, force=force)

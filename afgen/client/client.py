@@ -9,7 +9,7 @@ from typing import Any, Final
 from afgen.client import uploads
 from afgen.client.connection import Connection
 from afgen.client.downloads import Tell, Wanted, download
-from afgen.client.events import Event, follow
+from afgen.client.events import Event, Lost, follow, unheard
 from afgen.client.values import Asset, Batch, Job, Output, Result, Run, Schedule
 
 PAGE: Final = 100
@@ -49,12 +49,12 @@ class Client:
         """Have a job that failed or was canceled made after all."""
         return Job.model_validate(self.connection.post(f"/v1/jobs/{job_id}/retry"))
 
-    def watch(self, job_id: str) -> Iterator[Job]:
+    def watch(self, job_id: str, lost: Lost = unheard) -> Iterator[Job]:
         """A job whenever something happens to it, until it ends; the last one is as it is kept."""
         job = self.job(job_id)
         yield job
         if not job.ended:
-            for event in follow(self.connection, f"/v1/jobs/{job_id}/events"):
+            for event in follow(self.connection, f"/v1/jobs/{job_id}/events", lost):
                 job = _after(job, event)
                 if job.ended:
                     yield self.job(job_id)

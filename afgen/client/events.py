@@ -1,7 +1,7 @@
 """Server-sent events (WHATWG HTML, section 9.2): read as they come, gone on with after a break."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,9 +9,17 @@ import httpx
 
 from afgen.client.connection import WORTH_ANOTHER_TRY, Connection, pause_s, unreachable
 from afgen.client.problems import problem_error
+from afgen.errors import ServiceUnreachableError
 
 SILENCE_S: Final = 45.0  # the service says something at least every 15 s
 BREAKS: Final = 8  # in a row, without an event between them: about two minutes
+
+
+Lost = Callable[[ServiceUnreachableError], None]
+
+
+def unheard(failure: ServiceUnreachableError) -> None:
+    """For those who wait for whatever comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,11 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event]:
             last_id = value
 
 
-def follow(connection: Connection, path: str) -> Iterator[Event]:
+def follow(connection: Connection, path: str, lost: Lost = unheard) -> Iterator[Event]:
     """The events of a path from the first on, each once, over as many connections as it takes.
 
-    Whoever reads decides when it is enough: a stream that ends is asked again.
+    Whoever reads decides when it is enough: a stream that ends is asked again. `lost` is told of
+    the first break in a row.
 
     Raises the error that a problem stands for; ServiceUnreachableError after `BREAKS` breaks.
     """
@@ -61,6 +70,8 @@ def follow(connection: Connection, path: str) -> Iterator[Event]:
         breaks += 1
         if breaks > BREAKS:
             raise failure
+        if breaks == 1:
+            lost(failure)
         connection.sleep(pause_s(breaks))
 
 

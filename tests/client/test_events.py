@@ -41,11 +41,13 @@ def test_after_a_break_it_goes_on_where_it_was(service: Played) -> None:
         httpx.Response(503),
         stream((3, "succeeded")),
     )
-    events = list(islice(follow(service.connection(), EVENTS), 3))
+    lost: list[object] = []
+    events = list(islice(follow(service.connection(), EVENTS, lost.append), 3))
     assert [event.kind for event in events] == ["queued", "running", "succeeded"]
     asked = [request.headers.get("Last-Event-ID") for request in service.asked]
     assert asked == [None, "2", "2", "2"]
     assert len(service.waited_s) == 3
+    assert len(lost) == 1
 
 
 @pytest.mark.parametrize("answer", [httpx.ConnectError("refused"), httpx.Response(503), stream()])
