@@ -1,11 +1,14 @@
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
+import afgen
 from afgen.errors import ConflictError, DatabaseUnavailableError, NotFoundError
 from afgen.jobs.store import Store
 from afgen.jobs.store.database import DatabaseTime, open_engine
@@ -13,6 +16,21 @@ from afgen.jobs.tables import Tenant
 from tests.service.servers import PostgresServer
 
 NOBODY = "postgresql://nobody@127.0.0.1:1/nothing"
+
+
+def test_all_sql_is_in_the_store() -> None:
+    """Of the rest, the tables are described with it, and the settings check an address."""
+    root = Path(afgen.__file__).parents[1]
+    sources = (path for room in ("afgen", "api", "workers") for path in (root / room).rglob("*.py"))
+    users = {
+        path.relative_to(root).as_posix()
+        for path in sources
+        if re.search(
+            r"^\s*(from|import) (sqlalchemy|psycopg|sqlite3)", path.read_text(), re.MULTILINE
+        )
+    }
+    outside = {path for path in users if not path.startswith("afgen/jobs/store/")}
+    assert outside == {"afgen/jobs/settings.py", "afgen/jobs/tables.py"}
 
 
 def test_the_database_has_a_clock_of_its_own(store: Store) -> None:
