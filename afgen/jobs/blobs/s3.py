@@ -88,7 +88,8 @@ class S3Blobs:
         self._bucket = place.bucket
         self._prefix = f"{place.prefix.strip('/')}/" if place.prefix.strip("/") else ""
         self._client = _client(place, place.endpoint)
-        self._public = _client(place, place.public_endpoint or place.endpoint)
+        public = place.public_endpoint or place.endpoint
+        self._public = self._client if public == place.endpoint else _client(place, public)
 
     def put_file(self, key: str, source: Path, *, if_absent: bool = False) -> Stored:
         """Store a file's bytes. Raises BlobExistsError if `if_absent` and other bytes are there."""
