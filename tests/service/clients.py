@@ -9,14 +9,16 @@ from afgen.jobs.blobs.interface import Blobs
 from afgen.jobs.ids import Kind, new_id
 from afgen.jobs.queue import Queue
 from afgen.jobs.spec import BatchItem, Inputs, JobSpec
-from afgen.jobs.states import Priority
+from afgen.jobs.states import JobState, Phase, Priority
 from afgen.jobs.store import Store
 from afgen.jobs.store.assets import NewAsset
 from afgen.jobs.tables import Batch, Job
 from afgen.render.settings import RenderSettings
+from tests.service.servers import wait_until
 
 KEEP = timedelta(days=1)
 MANY = 1000
+PATIENCE_S = 300.0
 QUICK = RenderSettings(size=128, nfe=3, device="cpu")
 
 
@@ -68,6 +70,21 @@ class Client:
     def get(self, job: Job) -> Job:
         """The job as it is now."""
         return self.store.jobs.get(self.tenant.id, job.id)
+
+    def wait(self, job: Job, *states: JobState) -> Job:
+        """The job, once it is in one of these states."""
+        words = " or ".join(states)
+        wait_until(lambda: self.get(job).state in states, f"{job.id} is {words}", PATIENCE_S)
+        return self.get(job)
+
+    def wait_until_drawn(self, job: Job, frames: int) -> None:
+        """Return once so many frames of a job are drawn."""
+
+        def drawn() -> bool:
+            now = self.get(job)
+            return now.phase is Phase.RENDERING and now.progress_done >= frames
+
+        wait_until(drawn, f"{frames} frames are drawn", PATIENCE_S)
 
     def _upload(self, path: Path, facts: dict[str, Any]) -> str:
         asset_id = new_id(Kind.ASSET, self.store.database.now())

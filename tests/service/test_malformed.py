@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from afgen.jobs import service
+from afgen.jobs.service import submit as submit_job
 from afgen.jobs.settings import ServiceSettings
 from afgen.jobs.states import ENDED, JobState
 from afgen.jobs.tables import Job
@@ -13,10 +13,7 @@ from tests.media.bad_inputs import BAD_PORTRAITS, BAD_RECORDINGS, BadInput
 from tests.service.clients import MANY, Client
 from tests.service.fixtures import Processes
 from tests.service.servers import Spawned, wait_until
-from tests.service.test_processes import client, wait_for
-from tests.service.test_processes import service as service_settings
 
-__all__ = ["client", "service_settings"]  # fixtures
 pytestmark = pytest.mark.slow
 NO_UPLOADS = {"file_missing", "file_unreadable", "file_empty"}
 DAMAGED = 6
@@ -46,14 +43,14 @@ def submit(client: Client, role: str, name: str) -> Job:
     spec = client.spec()
     inputs = spec.inputs.model_copy(update={role: client.upload(name)})
     spec = spec.model_copy(update={"inputs": inputs})
-    return service.submit(client.store, client.queue, client.tenant.id, spec, most_active=MANY)
+    return submit_job(client.store, client.queue, client.tenant.id, spec, most_active=MANY)
 
 
 def test_fifty_malformed_files_end_fifty_jobs_and_no_worker(
-    client: Client, service_settings: ServiceSettings, processes: Processes
+    client: Client, service: ServiceSettings, processes: Processes
 ) -> None:
-    worker = processes.worker(service_settings)
-    wait_for(client, client.job(), JobState.SUCCEEDED)
+    worker = processes.worker(service)
+    client.wait(client.job(), JobState.SUCCEEDED)
     before = children(worker)
     expected: dict[str, str] = {}
     for role, bad in unusable():
