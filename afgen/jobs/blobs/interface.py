@@ -21,7 +21,6 @@ LEAST_PART_BYTES: Final = 5 << 20  # Amazon S3, "Multipart upload limits": all p
 MOST_PARTS: Final = 10_000  # the same page
 PART_BYTES: Final = 16 << 20  # a lost connection costs seconds, not minutes
 MULTIPART_FROM_BYTES: Final = 64 << 20
-MOST_EXPIRY_S: Final = 7 * 24 * 3600  # the longest life of an address signed with SigV4
 _KEY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _MOST_KEY_BYTES: Final = 512
 _TYPES: Final = {

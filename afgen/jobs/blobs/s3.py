@@ -50,6 +50,7 @@ from afgen.jobs.blobs.interface import (
 )
 
 _CHUNK_BYTES: Final = 1 << 20
+_MOST_EXPIRY_S: Final = 7 * 24 * 3600  # of presigned addresses with Signature Version 4
 _FIRST_REGION: Final = "us-east-1"  # the one that must not be named when a bucket is made
 _GET_TRIES: Final = 4
 _BEYOND_THE_END: Final = "InvalidRange"
@@ -317,7 +318,9 @@ class S3Blobs:
         return _etag(answer), answer["Body"].iter_chunks(_CHUNK_BYTES)
 
     def _presigned(self, operation: str, asked: Mapping[str, Any], expires_s: int) -> str:
-        url = self._public.generate_presigned_url(operation, Params=asked, ExpiresIn=expires_s)
+        url = self._public.generate_presigned_url(
+            operation, Params=asked, ExpiresIn=min(expires_s, _MOST_EXPIRY_S)
+        )
         return str(url)
 
     def _at(self, key: str) -> dict[str, Any]:
