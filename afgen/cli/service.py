@@ -30,7 +30,10 @@ Data = Annotated[
     Path | None,
     typer.Option(help="Folder of all data: $AFGEN_DATA, else ~/.local/share/afgen."),
 ]
-Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all networks.")]
+Host = Annotated[
+    str,
+    typer.Option(help="Address to listen on; for 0.0.0.0 set AFGEN_PUBLIC_URL, too."),
+]
 Queues = Annotated[str, typer.Option(help="Which to serve; all if left out.")]
 
 
