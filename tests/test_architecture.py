@@ -14,6 +14,8 @@ PACKAGE = Path(afgen.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("torch", "cv2", "mediapipe", "numba", "numpy", "pydantic", "afgen.render")
 ONLY_MODULES_TO_IMPORT = {  # a library that must stay behind one door: where that door is
+    "boto3": {"jobs/blobs/s3.py"},
+    "botocore": {"jobs/blobs/s3.py"},
     "ffmpeg": {"media/arguments.py"},
     "torchaudio": {"conditions/torchaudio_pure.py"},
 }

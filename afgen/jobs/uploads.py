@@ -27,6 +27,7 @@ from afgen.jobs.blobs.interface import (
     content_type_of,
     part_bytes_for,
 )
+from afgen.jobs.blobs.layout import input_key
 from afgen.jobs.blobs.local import LocalBlobs
 from afgen.jobs.facts import AssetKind, Facts
 from afgen.jobs.manifest import read_items
@@ -89,7 +90,7 @@ class Uploads:
             raise MediaTooLargeError(
                 f"{file.filename} has {file.bytes} bytes; {self.settings.max_asset_bytes} may be."
             )
-        key = f"inputs/{tenant_id}/{asset_id}/{file.kind}{_ending(file.filename)}"
+        key = input_key(tenant_id, asset_id, f"{file.kind}{_ending(file.filename)}")
         upload_id = self.blobs.begin_upload(key) if file.bytes > MULTIPART_FROM_BYTES else None
         asset = self.store.assets.create(
             tenant_id,
