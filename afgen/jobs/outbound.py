@@ -189,9 +189,11 @@ class Outbound:
         except httpcore.TimeoutException as error:
             raise FetchInterruptedError(f"{target.authority} took too long.") from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
+            cause = next(iter(error.args), error)
+            if isinstance(cause, ssl.SSLCertVerificationError):
                 raise FetchError(f"{target.authority} has no valid certificate.") from error
-            raise FetchInterruptedError(f"{target.authority}: {error}.") from error
+            reason = getattr(cause, "strerror", None) or cause
+            raise FetchInterruptedError(f"{target.authority}: {reason}.") from error
 
 
 class _Deadline:

@@ -190,6 +190,14 @@ def test_nothing_is_left_of_an_answer_that_will_not_do(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_nobody_listens_it_is_said_in_words(tmp_path: Path) -> None:
+    with socket.create_server((OUTSIDE, 0)) as closed:
+        port = closed.getsockname()[1]
+    speaks = Outbound(policy(port), resolve=Names([OUTSIDE]), ssl_context=NOBODY)
+    with pytest.raises(FetchInterruptedError, match=f"^a.example:{port}: Connection refused.$"):
+        speaks.download(f"http://a.example:{port}/", tmp_path / "a", LIMITS)
+
+
 def test_silence_is_waited_for_only_so_long(tmp_path: Path) -> None:
     with socket.create_server((OUTSIDE, 0)) as silent:
         port = silent.getsockname()[1]
