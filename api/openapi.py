@@ -11,10 +11,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from afgen import errors
 from api import problems
-from api.schemas.common import Json, Problem
+from api.schemas.common import Given, Json, Problem, Told
 
 VERSION = "1.0.0"
 TITLE = "afgen"
@@ -78,7 +79,13 @@ def describe(app: FastAPI) -> Json:
     schemas |= _problem_schemas()
     for name in ("HTTPValidationError", "ValidationError"):  # ours are problems
         schemas.pop(name, None)
+    for model in _models(Told, Given):  # anew: nulls in examples were dropped on the way
+        if model.__name__ in schemas and (extra := model.model_config.get("json_schema_extra")):
+            schemas[model.__name__] |= extra
     for operation in operations(document):
+        if "requestBody" in operation:
+            refused = _answers(_OF_BODIES)
+            operation["responses"] |= {str(status): refused[status] for status in refused}
         for content in _contents(operation):
             _show(content, document)
         _share_refusals(operation["responses"], document["components"])
@@ -110,6 +117,7 @@ FOUND_ELSEWHERE: Responses = {
         },
     }
 }
+_OF_BODIES = [problems.Problem(status, *problems.OF_HTTP[status]) for status in (400, 413)]
 _FAULT = {"pointer": "#/settings/size", "detail": "Input should be less than or equal to 1024"}
 
 
@@ -128,6 +136,12 @@ def _answers(told: Sequence[problems.Problem]) -> Responses:
 def _problem_schemas() -> Json:
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     return {**schema.pop("$defs"), "Problem": schema}
+
+
+def _models(*bases: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for base in bases:
+        yield base
+        yield from _models(*base.__subclasses__())
 
 
 def _contents(operation: Json) -> Iterator[Json]:
@@ -149,6 +163,7 @@ def _share_refusals(answers: Json, components: Json) -> None:
 def _show(content: Json, document: Json) -> None:
     """Put the example of a model where it is used; those of problems are written once."""
     components = document["components"]
+    content.pop("itemSchema", None)  # of OpenAPI 3.2
     if "examples" in content:
         components.setdefault("examples", {}).update(content["examples"])
         content["examples"] = {
@@ -160,10 +175,10 @@ def _show(content: Json, document: Json) -> None:
 
 def _example(schema: Json, schemas: Mapping[str, Json]) -> Any:
     """The example of a schema, made of those of its parts where it has none of its own."""
-    if "$ref" in schema:
-        return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if "examples" in schema:
         return schema["examples"][0]
+    if "$ref" in schema:
+        return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if schema.get("type") == "array":
         return [_example(schema["items"], schemas)]
     properties = schema.get("properties", {})

@@ -46,7 +46,7 @@ STATUSES: Mapping[type[errors.AfgenError], HTTPStatus] = {
 # What goes wrong before any of our own code is asked, by status.
 OF_HTTP: Mapping[int, tuple[str, str]] = {
     400: ("bad_request", "The request cannot be read."),
-    404: ("not_found", "There is nothing at this address."),
+    404: ("not_found", "There is nothing of that name, or it is somebody else's."),
     405: ("method_not_allowed", "This address does not answer to this method."),
     413: ("body_too_large", "The body of the request is too large."),
     415: ("unsupported_media_type", "The body is of a kind that is not read here."),

@@ -73,6 +73,11 @@ class Examiner:
             raise _raised(answer["error"])
         return Facts.model_validate(answer["facts"])
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The numbers of the processes that run."""
+        return tuple(child.pid for child in self._children if child.pid is not None)
+
     def close(self) -> None:
         """End the processes."""
         for child in self._children:
@@ -104,6 +109,10 @@ class _Child:
             raise MediaTimeoutError(
                 f"{subject} needed more time or memory than is allowed."
             ) from None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
 
     def _line(self, pipe: int) -> bytes:
         said = b""

@@ -40,7 +40,7 @@ State = Annotated[
 ]
 
 
-def once_of_form(
+async def once_of_form(
     request: Request, parts: Parts, who: Writer, key: Annotated[str | None, KEY_HEADER] = None
 ) -> Once:
     """For a form: its body has been read already, and is told apart by the file's own hash."""

@@ -1,5 +1,6 @@
 """Many jobs handed in together."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -46,7 +47,7 @@ _RESULTS: Responses = {
         "content": {
             "application/jsonl": {
                 "schema": {"type": "string"},
-                "example": RESULT,
+                "example": json.dumps(RESULT) + "\n",
             }
         },
     }

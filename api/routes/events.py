@@ -56,7 +56,7 @@ _STREAM: Responses = {
 }
 
 
-def last_seen(given: LastEventId = None) -> int:
+async def last_seen(given: LastEventId = None) -> int:
     """The number after which to go on; anything else begins at the beginning."""
     return int(given) if given is not None and given.isascii() and given.isdigit() else 0
 

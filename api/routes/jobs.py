@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import RedirectResponse
 
 from afgen.errors import (
@@ -40,6 +40,9 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 States = Annotated[list[JobState], Query(description="only those in one of these states")]
 Of = Annotated[str | None, Query(max_length=64, description="only those of this one")]
+OutputName = Annotated[
+    Literal["video", "report"], Path(description="which of its files", examples=["video"])
+]
 Time = Annotated[datetime | None, Query(description="of creation, RFC 3339")]
 EntityTag = Annotated[
     str | None,
@@ -169,7 +172,7 @@ def delete(parts: Parts, who: Writer, job_id: JobId) -> None:
     response_class=RedirectResponse,
     responses=FOUND_ELSEWHERE | refusals(NotFoundError),
 )
-def output(parts: Parts, who: Reader, job_id: JobId, name: Literal["video", "report"]) -> str:
+def output(parts: Parts, who: Reader, job_id: JobId, name: OutputName) -> str:
     """Redirects to the bytes, at an address that is good for some minutes."""
     made = (parts.store.jobs.get(who.tenant_id, job_id).outputs or {}).get(name)
     if made is None:

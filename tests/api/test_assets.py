@@ -8,7 +8,7 @@ def test_a_form_brings_a_file_at_once(ours: Client) -> None:
         "width": 640,
         "height": 480,
         "face": {"width": 200, "height": 220},
-    } | {name: None for name in ("container", "duration_s", "video", "audio", "items")}
+    } | dict.fromkeys(("container", "duration_s", "video", "audio", "items"))
 
 
 def test_a_form_is_told_apart_by_its_file(ours: Client) -> None:
