@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -55,7 +56,8 @@ def up(
 
     folder = DataFolder((data or default_folder()).absolute())
     folder.prepare()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for asked in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(asked, _interrupt)
     with folder.held():
         stack = Stack(folder, host, free_port(port, host), free_port(0))
         if port not in (0, stack.port):
@@ -72,10 +74,9 @@ def _run(stack: "Stack", as_json: bool) -> None:
     """Until Ctrl-C."""
     from afgen.jobs.embedded.supervisor import Supervisor
 
-    starting = console.status("Starting Redis, the API, a worker and beat ...")
-    starting.start()
-    with Supervisor(stack.waves, _tell) as supervisor:
-        starting.stop()
+    with ExitStack() as running:
+        with console.status("Starting Redis, the API, a worker and beat ..."):
+            supervisor = running.enter_context(Supervisor(stack.waves, _tell))
         profile, is_new = _profile(stack)
         _welcome(stack, profile, is_new, as_json)
         for _ in supervisor.watch():
