@@ -16,6 +16,7 @@ from afgen.cli import (
     jobs,
     keys,
     listeners,
+    load,
     make,
     measure,
     prepare,
@@ -66,7 +67,7 @@ for command in (make.inspect, make.drive, make.demo, setup.presets, setup.doctor
 app.add_typer(train.train, name="train")
 for timed in (speed.generator, speed.autoencoder, speed.render):
     measure.bench.command()(timed)
-for measured in (evaluate.videos, listeners.listeners):
+for measured in (evaluate.videos, listeners.listeners, load.service):
     measure.bench.command()(measured)
 app.add_typer(measure.bench, name="bench")
 app.add_typer(weights.weights, name="weights")
