@@ -53,6 +53,7 @@ def test_migrations_can_be_taken_back_and_made_again(migrated: ServiceSettings) 
     command.check(configuration(migrated))
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
     migrating = [sys.executable, "-m", "migrations"]
     env = {**os.environ, "AFGEN_DATABASE_URL": database_url}

@@ -56,26 +56,18 @@ class Life:
         return before, self.store.jobs.get(self.tenant_id, self.job_id).state
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_states_move_along_the_moves_alone(store: Store, tenant: Tenant, seed: int) -> None:
+    """And the log of events tells the same story."""
     chance = random.Random(seed)
     life = Life(store, tenant)
     for _ in range(STEPS):
         before, after = life.step(chance)
         assert before == after or after in MOVES[before]
     assert life.tokens == sorted(set(life.tokens))
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_log_tells_the_same_story(store: Store, tenant: Tenant, seed: int) -> None:
-    chance = random.Random(100 + seed)
-    life = Life(store, tenant)
-    for _ in range(STEPS):
-        life.step(chance)
     events = store.events.after(tenant.id, 0, job_id=life.job_id, limit=1000)
     told = [JobState(event.data["state"]) for event in events]
-    assert told[0] is JobState.QUEUED
-    assert told[-1] is store.jobs.get(tenant.id, life.job_id).state
+    assert (told[0], told[-1]) == (JobState.QUEUED, after)
     assert all(after in MOVES[before] for before, after in pairwise(told))
     assert told.count(JobState.SUCCEEDED) <= 1
 
