@@ -131,6 +131,8 @@ def serve(
     """
     import uvicorn
 
+    from api.logs import log_config
+
     uvicorn.run(
         "api.app:create_app",
         factory=True,
@@ -138,6 +140,7 @@ def serve(
         port=port,
         workers=processes,
         access_log=False,
+        log_config=log_config(),
         timeout_graceful_shutdown=3,  # streams of events have no end of their own
     )
 
