@@ -8,7 +8,7 @@ is often not where the service does.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -138,8 +138,7 @@ class S3Blobs:
     def stream(self, key: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Bytes `start` to `stop` (not included). Raises BlobMissingError at the first piece."""
         if stop is None or stop > start:
-            with _answering(key):
-                _, chunks = self._open(key, start, stop)
+            with _answering(key), self._open(key, start, stop) as (_, chunks):
                 yield from chunks
 
     def head(self, key: str) -> Blob:
@@ -278,44 +277,56 @@ class S3Blobs:
                     self._client.upload_part(**asked, Body=data)
             self._complete(key, upload_id, self.list_parts(key, upload_id), condition)
         except BaseException:
-            self.abort_upload(key, upload_id)
+            with suppress(StorageError):
+                self.abort_upload(key, upload_id)
             raise
 
     def _complete(
         self, key: str, upload_id: str, parts: Sequence[Part], condition: Mapping[str, str]
     ) -> None:
         listed = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
-        with _answering(key, UploadMissingError):
-            self._client.complete_multipart_upload(
-                **self._upload(key, upload_id), MultipartUpload={"Parts": listed}, **condition
-            )
+        try:
+            with _answering(key, UploadMissingError):
+                self._client.complete_multipart_upload(
+                    **self._upload(key, upload_id), MultipartUpload={"Parts": listed}, **condition
+                )
+        except UploadMissingError:  # gone because it is done, if an earlier answer was lost
+            with suppress(BlobMissingError):
+                if self.head(key).bytes == sum(part.bytes for part in parts):
+                    return
+            raise
 
     def _append(self, blob: Blob, path: Path) -> None:
         """Fetch what `path` lacks of a blob."""
         there = path.stat().st_size if path.exists() else 0
         if 0 < there == blob.bytes:
             return
-        with _answering(blob.key), path.open("ab") as file:
-            etag, chunks = self._open(blob.key, there, None)
+        opened = self._open(blob.key, there, None)
+        with _answering(blob.key), path.open("ab") as file, opened as (etag, chunks):
             if etag != blob.etag:
                 raise StorageUnavailableError(f"{blob.key} was replaced while it was fetched.")
             for chunk in chunks:
                 file.write(chunk)
 
-    def _open(self, key: str, start: int, stop: int | None) -> tuple[str | None, Iterator[bytes]]:
-        """The etag and the bytes of a range; it may begin at or after the end."""
+    @contextmanager
+    def _open(
+        self, key: str, start: int, stop: int | None
+    ) -> Iterator[tuple[str | None, Iterator[bytes]]]:
+        """The etag and the bytes of a range; none of both if it begins at or after the end."""
         asked = self._at(key)
         if start or stop is not None:
             asked["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         try:
             answer = self._client.get_object(**asked)
         except ClientError as error:
-            if error.response["Error"]["Code"] == _BEYOND_THE_END:
-                return None, iter(())
-            raise
-        if "Range" in asked and "ContentRange" not in answer:
-            raise StorageRefusedError("The store does not know ranges.")
-        return _etag(answer), answer["Body"].iter_chunks(_CHUNK_BYTES)
+            if error.response["Error"]["Code"] != _BEYOND_THE_END:
+                raise
+            yield None, iter(())
+            return
+        with closing(answer["Body"]) as body:
+            if "Range" in asked and "ContentRange" not in answer:
+                raise StorageRefusedError("The store does not know ranges.")
+            yield _etag(answer), body.iter_chunks(_CHUNK_BYTES)
 
     def _presigned(self, operation: str, asked: Mapping[str, Any], expires_s: int) -> str:
         url = self._public.generate_presigned_url(

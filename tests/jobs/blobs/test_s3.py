@@ -16,9 +16,10 @@ from afgen.errors import (
     StorageError,
     StorageRefusedError,
     StorageUnavailableError,
+    UploadMissingError,
 )
 from afgen.jobs.blobs import s3
-from afgen.jobs.blobs.interface import LEAST_PART_BYTES
+from afgen.jobs.blobs.interface import LEAST_PART_BYTES, Part
 from afgen.jobs.blobs.s3 import S3Blobs, S3Place
 from tests.jobs.blobs.places import moto
 from tests.service.servers import free_port
@@ -274,3 +275,27 @@ def test_parts_that_fail_are_thrown_away(server: Scripted, tmp_path: Path) -> No
         S3Blobs(server.place).put_file("large", source)
     assert [asked.method for asked in server.asked] == ["POST", "PUT", "DELETE"]
     assert "uploadId=u1" in server.asked[-1].path
+
+
+@pytest.mark.parametrize(("size", "is_done"), [(7, True), (8, False), (None, False)])
+def test_a_lost_answer_to_the_end_of_an_upload_is_no_failure(
+    server: Scripted, size: int | None, is_done: bool
+) -> None:
+    part = "<Part><PartNumber>1</PartNumber><Size>7</Size><ETag>e</ETag></Part>"
+    listed = f"<ListPartsResult>{part}</ListPartsResult>".encode()
+
+    def script(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(body=listed)
+        if asked.method == "HEAD":
+            return Answer(404) if size is None else Answer(length=size)
+        joined = [one for one in server.asked if one.method == "POST"]
+        return refusal(500, "InternalError") if len(joined) == 1 else refusal(404, "NoSuchUpload")
+
+    server.script = script
+    blobs = S3Blobs(replace(server.place, tries=2))
+    if is_done:
+        assert blobs.complete_upload("a", "u1", [Part(1, 7, "e")]).bytes == 7
+    else:
+        with pytest.raises(UploadMissingError):
+            blobs.complete_upload("a", "u1", [Part(1, 7, "e")])
