@@ -7,6 +7,7 @@ import typer
 
 from afgen.cli.terminal import progress_bars, say, stoppable
 
+AGAIN = "The folder has no index yet: the same command begins anew."
 EXAMPLES = """[bold]Example[/]
 
   afgen prepare people-never-trained-on/ -o talking
@@ -37,7 +38,7 @@ def compose(
     from afgen.render.progress import Progress
 
     config = ComposeConfig(conversations, frames_in(seconds), seed, recorded)
-    with writing(output), stoppable(), progress_bars() as show:
+    with writing(output), stoppable(AGAIN), progress_bars() as show:
 
         def tell(done: int) -> None:
             show(Progress("Composing", done, conversations, unit="conversations"))

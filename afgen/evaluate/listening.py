@@ -14,6 +14,7 @@ from afgen.clock import FRAME_RATE_HZ
 from afgen.conditions.logmel import LogMelFeatures
 from afgen.data.body import Body, load_body
 from afgen.data.clips import Clip, load_talker
+from afgen.data.composed import APART_SEED
 from afgen.data.examples import ConversationConfig, Example, compose
 from afgen.data.listeners import Channel
 from afgen.data.listeners.cues import run_lengths
@@ -24,7 +25,6 @@ from afgen.evaluate.rollout import Heard, generate
 from afgen.generator.stream import MotionSampler
 from afgen.signals import Flags, Floats
 
-UNSEEN_SEED: Final = 7_000_003  # conversations of this seed are never composed for training
 SMILE_AMOUNT: Final = 0.3  # above the face's own median
 BLINK_SHARE: Final = 0.5  # of the usual opening
 MOUTH_CLOSED: Final = 0.05  # opening over width
@@ -73,7 +73,7 @@ def unseen_conversations(shards_dir: Path, conversations: int) -> list[Example]:
     """Composed as for training, with a seed that training does not use."""
     clips: list[Clip] = load_talker(shards_dir).clips
     body: Body = load_body()
-    config = ConversationConfig(seed=UNSEEN_SEED)
+    config = ConversationConfig(seed=APART_SEED)
     features = LogMelFeatures()
     return [compose(clips, body, features, config, index) for index in range(conversations)]
 
