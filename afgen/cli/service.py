@@ -131,8 +131,10 @@ def serve(
     """
     import uvicorn
 
+    from afgen.jobs.settings import load_settings
     from api.logs import log_config
 
+    load_settings()
     uvicorn.run(
         "api.app:create_app",
         factory=True,
@@ -165,6 +167,9 @@ def beat() -> None:
 
 def _become(module: str, *arguments: str) -> NoReturn:
     """Let this process be another one, which gets standard error back."""
+    from afgen.jobs.settings import load_settings
+
+    load_settings()
     os.dup2(sys.stderr.fileno(), 2)
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 

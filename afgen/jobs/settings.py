@@ -4,10 +4,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from afgen.errors import SetupError
 
 DEV_SECRET = "a secret for development only, 32+"  # refused outside development
 _MiB = 2**20
@@ -17,7 +27,9 @@ _GiB = 2**30
 class ServiceSettings(BaseSettings):
     """Everything that differs between installations. Secrets never show in its representation."""
 
-    model_config = SettingsConfigDict(env_prefix="AFGEN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="AFGEN_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     environment: Literal["dev", "production"] = "dev"
     secret_key: SecretStr = Field(SecretStr(DEV_SECRET), description="32 characters or more")
@@ -124,3 +136,21 @@ class ServiceSettings(BaseSettings):
     def keep_inputs(self) -> timedelta:
         """How long an upload is kept."""
         return timedelta(days=self.keep_inputs_days)
+
+
+def load_settings() -> ServiceSettings:
+    """Settings from the environment. Raises SetupError that names variables, never their values."""
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        problems = "; ".join(map(_problem, error.errors(include_input=False)))
+    except SettingsError as error:
+        problems = str(error)
+    raise SetupError(
+        f"The service is not set up: {problems}.", hint="docs/service.md lists the variables."
+    )
+
+
+def _problem(fault: ErrorDetails) -> str:
+    reason = fault["msg"].removeprefix("Value error, ")
+    return f"AFGEN_{str(fault['loc'][0]).upper()}: {reason}" if fault["loc"] else reason

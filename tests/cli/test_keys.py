@@ -87,3 +87,15 @@ def test_the_profile_is_printed_for_a_shell(
 def test_migrating_again_changes_nothing(folder: DataFolder, afgen: Afgen) -> None:
     for _ in range(2):
         assert "up to date" in afgen("migrate").err
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "beat", "migrate"])
+def test_wrong_settings_are_named_before_anything_starts(
+    command: str, afgen: Afgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFGEN_DATABASE_URL", "mysql://root:hush@host/db")
+    outcome = afgen(command)
+    assert outcome.code == 3
+    assert "error (setup)" in outcome.err
+    assert "AFGEN_DATABASE_URL: must be sqlite" in outcome.err
+    assert "hush" not in outcome.err

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from afgen.jobs.settings import ServiceSettings
+from afgen.errors import SetupError
+from afgen.jobs.settings import ServiceSettings, load_settings
 
 SECRET = "a secret of this installation alone"
 PRODUCTION = {
@@ -54,3 +55,19 @@ def test_an_unsafe_production_is_refused(changed: dict[str, Any]) -> None:
     ServiceSettings(**PRODUCTION)
     with pytest.raises(ValidationError):
         ServiceSettings(**{**PRODUCTION, **changed})
+
+
+def test_what_is_wrong_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFGEN_LEASE_S", "-7.25")
+    monkeypatch.setenv("AFGEN_OUTBOUND_PORTS", "[1")
+    with pytest.raises(SetupError, match="outbound_ports"):
+        load_settings()
+    monkeypatch.delenv("AFGEN_OUTBOUND_PORTS")
+    with pytest.raises(SetupError, match=r"AFGEN_LEASE_S: .* greater than 0") as raised:
+        load_settings()
+    assert "7.25" not in raised.value.message
+    monkeypatch.setenv("AFGEN_LEASE_S", "90")
+    monkeypatch.setenv("AFGEN_SECRET_KEY", "a short secret")
+    with pytest.raises(SetupError, match="AFGEN_SECRET_KEY must have 32") as raised:
+        load_settings()
+    assert "a short secret" not in str(raised.value.__context__)

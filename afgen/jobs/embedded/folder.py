@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from afgen.errors import AlreadyRunningError, OptionError
-from afgen.jobs.settings import ServiceSettings
+from afgen.jobs.settings import ServiceSettings, load_settings
 from afgen.media.files import write_private, writing
 
 DATA_ENV: Final = "AFGEN_DATA"
@@ -34,10 +34,10 @@ def default_folder() -> Path:
 def local_settings(data: Path | None) -> ServiceSettings:
     """Those of the service in a folder; without one, of the environment, else of `afgen up`.
 
-    Raises OptionError if there is no service in the folder.
+    Raises OptionError if there is no service in the folder, SetupError if settings are wrong.
     """
     if data is None and DATABASE_ENV in os.environ:
-        return ServiceSettings()
+        return load_settings()
     folder = DataFolder((data or default_folder()).absolute())
     if not folder.database.exists():
         raise OptionError(
@@ -62,6 +62,7 @@ class DataFolder:
     def environment(self) -> dict[str, str]:
         """Environment variables that make this folder the service's place; see ServiceSettings."""
         return {
+            "AFGEN_ENVIRONMENT": "dev",  # production is what SQLite is refused for
             DATABASE_ENV: f"sqlite:///{self.database}",
             "AFGEN_STORAGE_URL": f"file://{self.path / 'blobs'}",
             "AFGEN_SECRET_KEY": self._secret_key(),
