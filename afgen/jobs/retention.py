@@ -31,7 +31,7 @@ class Deleted:
     requests: int
 
 
-def delete_due(store: Store, blobs: Blobs, limit: int = 100) -> Deleted:
+def delete_due(store: Store, blobs: Blobs, limit: int = 500) -> Deleted:
     """Delete files whose time is over by the store's clock, of `limit` jobs and uploads at most.
 
     Raises:

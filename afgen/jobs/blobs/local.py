@@ -56,6 +56,7 @@ from afgen.jobs.blobs.links import Grant, Links
 _UPLOAD_ID: Final = re.compile(r"[0-9a-f]{32}")
 _CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _LEFT_BEHIND_S: Final = 24 * 3600  # nothing is written for so long: a crash left it
+_FORGOTTEN_S: Final = 30 * 24 * 3600  # an upload without a row: the rows' own end earlier
 
 
 class LocalBlobs:
@@ -182,7 +183,8 @@ class LocalBlobs:
         with _answering("The store's folder"):
             for folder in (self._blobs, self._uploads, self._arriving):
                 folder.mkdir(parents=True, exist_ok=True)
-            _sweep(self._arriving)
+            _sweep(self._arriving, _LEFT_BEHIND_S)
+            _sweep(self._uploads, _FORGOTTEN_S)
 
     def check(self) -> None:
         """Return if a file can be written. Raises StorageUnavailableError, StorageRefusedError."""
@@ -268,14 +270,16 @@ def _answering(what: str, missing: type[StorageError] = StorageUnavailableError)
         raise kind(f"{what}: {error.strerror or error}.") from error
 
 
-def _sweep(arriving: Path) -> None:
-    """Remove what crashes left behind."""
-    for path in arriving.iterdir():
-        try:
-            if time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
+def _sweep(folder: Path, age_s: float) -> None:
+    """Remove files and folders that crashes left behind."""
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # finished, or removed by another process
+            if time.time() - path.stat().st_mtime <= age_s:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
                 path.unlink()
-        except FileNotFoundError:  # finished, or removed by another process
-            continue
 
 
 def _bounded(file: BinaryIO, most: int) -> Callable[[bytes], object]:

@@ -161,6 +161,16 @@ blobs.put_file("a/b", Path({str(tmp_path / "endless")!r}))
     assert files(tmp_path / "store") == []
 
 
+def test_an_upload_that_everybody_forgot_is_removed(blobs: LocalBlobs, tmp_path: Path) -> None:
+    mine, forgotten = blobs.begin_upload("a/b"), blobs.begin_upload("a/b")
+    long_ago = time.time() - 31 * 24 * 3600
+    os.utime(tmp_path / "store/uploads" / forgotten, (long_ago, long_ago))
+    blobs.prepare()
+    assert blobs.list_parts("a/b", mine) == []
+    with pytest.raises(UploadMissingError):
+        blobs.list_parts("a/b", forgotten)
+
+
 def test_a_store_that_is_gone_is_unavailable(blobs: LocalBlobs, tmp_path: Path) -> None:
     (tmp_path / "store").rename(tmp_path / "elsewhere")
     for ask in (blobs.check, lambda: blobs.put_bytes("a/b", b"x")):
