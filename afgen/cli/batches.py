@@ -1,4 +1,4 @@
-"""Commands about batches of the service: `afgen batch submit|status|results`."""
+"""Commands about batches of the service: `afgen batch submit|status|results|cancel`."""
 
 import json
 import time
@@ -115,6 +115,17 @@ def _ended(client: "Client", batch_id: str) -> "Batch":
             if found.finished_at is not None:
                 return found
             time.sleep(LOOK_S)
+
+
+@batch.command()
+def cancel(batch_id: BatchId, url: Url = None, api_key: ApiKey = None) -> None:
+    """Stop all jobs of a batch that have not ended.
+
+    [bold]Example[/]  afgen batch cancel bat_01k9z3m8q4w7n2x5b6c8d9f0g1
+    """
+    with service(url, api_key) as client:
+        found = client.cancel_batch(batch_id)
+    say("[yellow]canceled[/] {}  ({} of {} had ended)", found.id, found.ended, found.total)
 
 
 @batch.command()

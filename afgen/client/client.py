@@ -150,7 +150,10 @@ class Client:
 
 
 def _after(job: Job, event: Event) -> Job:
-    """A job after an event: what the event says of it is new, the rest stays."""
+    """A job after an event: what the event says of it is new, the rest stays.
+
+    How many wait before it no event tells, so that is forgotten.
+    """
     said = event.data.get("data", event.data)
     changes = {name: said[name] for name in _OF_EVENTS if name in said}
-    return Job.model_validate({**job.model_dump(), **changes})
+    return Job.model_validate({**job.model_dump(), "queue_position": None, **changes})

@@ -200,6 +200,16 @@ def test_a_batch_uploads_each_file_once(
     assert [item["job"]["settings"] for item in body["items"]] == [{"seed": 1}, {"seed": 2}]
 
 
+def test_a_batch_is_looked_at_and_canceled(service: Played, afgen: Afgen) -> None:
+    made = {"id": "bat_1", "name": "calls", "total": 3, "created_at": "2026-03-01T09:30:00Z"}
+    counts = {"queued": 1, "succeeded": 2}
+    service.lay("GET /v1/batches/bat_1", answer({**made, "counts": counts}))
+    service.lay("POST /v1/batches/bat_1/cancel", answer({**made, "counts": counts}))
+    shown = afgen("batch", "status", "bat_1")
+    assert ["succeeded", "2"] in [line.split() for line in shown.out.splitlines()]
+    assert "2 of 3 had ended" in afgen("batch", "cancel", "bat_1").err
+
+
 def test_results_of_a_batch_are_fetched_once(service: Played, afgen: Afgen, place: Path) -> None:
     error = {"code": "no_face", "message": "Nobody is there.", "hint": "Look again."}
     lines = [
