@@ -35,6 +35,7 @@ from afgen.jobs.ids import Kind, is_id
 from afgen.jobs.spec import JobSpec
 from afgen.jobs.store.assets import READY
 from afgen.jobs.tables import Asset
+from afgen.render.possible import require_possible
 from afgen.render.settings import RenderSettings
 
 LOG = logging.getLogger("afgen.jobs")
@@ -92,7 +93,20 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, request: Mapping[str, str], subject: str) -> dict[str, Any]:
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            return dict(json.loads(self._line(process.stdout.fileno())))
+        except (OSError, EOFError, TimeoutError):
+            self.stop()
+            raise MediaTimeoutError(
+                f"{subject} needed more time or memory than is allowed."
+            ) from None
+
+    def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
+            self.stop()
             self._process = subprocess.Popen(
                 _COMMAND,
                 stdin=subprocess.PIPE,
@@ -100,19 +114,12 @@ class _Child:
                 stderr=subprocess.DEVNULL,  # the chatter of native libraries
                 bufsize=0,
             )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            return dict(json.loads(self._line(self._process.stdout.fileno())))
-        except (OSError, EOFError, TimeoutError):
-            self.stop()
-            raise MediaTimeoutError(
-                f"{subject} needed more time or memory than is allowed."
-            ) from None
+        return self._process
 
     @property
     def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
+        ended = self._process is None or self._process.poll() is not None
+        return None if self._process is None or ended else self._process.pid
 
     def _line(self, pipe: int) -> bytes:
         said = b""
@@ -149,6 +156,7 @@ def check_inputs(spec: JobSpec, uploads: Mapping[str, Asset], policy: AddressPol
     `uploads` are those of the tenant, by id. Addresses are only looked at: their files come later.
     Raises MediaError, PortraitError, OptionError; AddressRefusedError; AssetNotReadyError.
     """
+    require_possible(spec.settings)
     for role, reference in spec.inputs.by_role.items():
         if not is_id(Kind.ASSET, reference):
             parse_target(reference, policy)

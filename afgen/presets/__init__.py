@@ -9,6 +9,7 @@ from afgen.autoencoder.mesh.motion import POSE
 from afgen.errors import OptionError, WeightsError
 from afgen.generator.continuity import Continuity
 from afgen.generator.guidance import Guidance
+from afgen.offers import offer_of
 from afgen.presets.avatar_forcing import AvatarForcing
 from afgen.presets.faces import find_faces
 from afgen.presets.models import Models
@@ -49,16 +50,13 @@ class Family(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A configuration by name, and what can be asked of it."""
+    """A configuration by name; `afgen.offers` says what can be asked of it."""
 
     name: str
     summary: str
     runs_on: str
     family: Family
     wants_cuda: bool = False  # `--device auto` takes a GPU where there is one
-    first_windows: tuple[int, ...] = (10,)  # frames that may be drawn at once at the start
-    audio_modes: tuple[str, ...] = ("streaming",)
-    tells_apart: bool = True  # head motion, expression and blinks have strengths of their own
     embedded: bool = True  # its weights come with the package
 
 
@@ -82,9 +80,6 @@ PRESETS = {
         runs_on="a CUDA GPU; a CPU is many times slower than real time",
         family=AvatarForcing(weights="avatar-forcing", licence="CC BY-NC 4.0"),
         wants_cuda=True,
-        first_windows=(10, 50),
-        audio_modes=("streaming", "whole"),
-        tells_apart=False,
         embedded=False,
     ),
     "trained": Preset(
@@ -93,8 +88,6 @@ PRESETS = {
         runs_on="a CUDA GPU, or a CPU where they are small",
         family=AvatarForcing(weights="trained", licence="that of the data they were trained on"),
         wants_cuda=True,
-        audio_modes=("streaming", "whole"),
-        tells_apart=False,
         embedded=False,
     ),
 }
@@ -102,10 +95,7 @@ PRESETS = {
 
 def preset_named(name: str) -> Preset:
     """Raises OptionError for a name that is not in the list."""
-    if name not in PRESETS:
-        raise OptionError(
-            f"there is no preset {name!r}.", hint=f"Known presets: {', '.join(PRESETS)}."
-        )
+    offer_of(name)
     return PRESETS[name]
 
 

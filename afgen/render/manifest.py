@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from afgen.errors import OptionError
-from afgen.presets import preset_named
 from afgen.render.lists import Item, Row, read_list, row_error
-from afgen.render.take import require_possible
+from afgen.render.possible import require_possible
 
 
 def read_manifest(path: Path, defaults: Row | None = None) -> list[Item]:
@@ -16,7 +15,7 @@ def read_manifest(path: Path, defaults: Row | None = None) -> list[Item]:
     items = read_list(path, defaults)
     for number, item in enumerate(items, start=1):
         try:
-            require_possible(preset_named(item.settings.preset), item.settings)
+            require_possible(item.settings)
         except OptionError as error:
             raise row_error(path, number, error) from error
     return items

@@ -9,17 +9,18 @@ from typing import Any
 
 from afgen.autoencoder.interface import MotionAutoencoder
 from afgen.clock import seconds_at
-from afgen.errors import NoPersonError, OptionError
+from afgen.errors import NoPersonError
 from afgen.generator.state import StreamState
 from afgen.media.encode import VideoWriter
 from afgen.media.files import sha256_of
 from afgen.media.images import load_portrait
 from afgen.media.parts import parts_key
-from afgen.presets import Models, Preset, load_models, preset_named
+from afgen.presets import Models, load_models
 from afgen.render.framing import Framing, framing_for
 from afgen.render.kept import ENCODING, kept_state
 from afgen.render.layout import Compose, layout_for
 from afgen.render.output import check_output, half_made, report_of
+from afgen.render.possible import require_possible
 from afgen.render.progress import Listener, silent
 from afgen.render.report import Report, fingerprint, versions
 from afgen.render.settings import RenderSettings, Sources
@@ -107,7 +108,7 @@ def prepared(order: Order, progress: Listener, models: Models | None = None) -> 
     WeightsError and their kinds.
     """
     watch, settings, output = Stopwatch(), order.settings, order.output
-    require_possible(preset_named(settings.preset), settings)
+    require_possible(settings)
     replaces = order.force or bool(order.resume)
     check_output(output, force=replaces, inputs=order.sources.files.values())
     check_output(report_of(output), suffix=".json", force=replaces)
@@ -148,23 +149,6 @@ def fingerprint_of(order: Order, inputs_sha256: dict[str, str], models: Models) 
         versions(),
         models.computed_on,
     )
-
-
-def require_possible(preset: Preset, settings: RenderSettings) -> None:
-    """Raise OptionError where something is asked of a preset that it does not have."""
-    strengths = (settings.head, settings.expression, settings.blink)
-    problem = None
-    if settings.first_window not in preset.first_windows:
-        problem = f"cannot begin with {settings.first_window} frames"
-    elif settings.audio_mode not in preset.audio_modes:
-        problem = f"has no audio mode {settings.audio_mode!r}"
-    elif not preset.tells_apart and strengths != (1.0, 1.0, 1.0):
-        problem = "cannot tell head motion, expression and blinks apart"
-    if problem is not None:
-        raise OptionError(
-            f"The preset {preset.name!r} {problem}.",
-            hint="Leave the option out, or choose another preset; see `afgen presets`.",
-        )
 
 
 def part_played(conversation: Conversation, only: str | None) -> Conversation:

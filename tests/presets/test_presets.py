@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from afgen.errors import OptionError, WeightsMissingError
+from afgen.offers import OFFERS
 from afgen.presets import PRESETS, describe, device_for, load_models, preset_named
 from tests.render.untrained import untrained_models
 
@@ -12,6 +13,10 @@ def test_an_unknown_preset_names_the_known_ones() -> None:
     with pytest.raises(OptionError) as raised:
         preset_named("paper")
     assert all(name in raised.value.advice for name in PRESETS)
+
+
+def test_every_preset_says_what_can_be_asked_of_it() -> None:
+    assert OFFERS.keys() == PRESETS.keys()
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -44,7 +49,7 @@ def test_the_embedded_weights_are_there_and_whole() -> None:
     PRESETS["portrait"].family.verify()
     models = load_models("portrait")
     assert row["weights_sha256"] == {"generator": models.weights_sha256["generator"]}
-    assert models.features.keys() == set(PRESETS["portrait"].audio_modes)
+    assert models.features.keys() == set(OFFERS["portrait"].audio_modes)
     assert models.computed_on == {"device": "cpu", "threads": "1"}
 
 
