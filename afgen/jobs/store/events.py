@@ -1,6 +1,6 @@
 """What happened, in order: written with each change, and told to those who want to know."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from afgen.errors import NotFoundError
 from afgen.jobs.ids import Kind, new_ids
 from afgen.jobs.store.database import Database
-from afgen.jobs.tables import Delivery, Endpoint, Event, Json
+from afgen.jobs.tables import Batch, Delivery, Endpoint, Event, Json
 
 BATCH_FINISHED = "batch.finished"
 TOLD = ("job.succeeded", "job.failed", "job.canceled", BATCH_FINISHED)  # to webhook endpoints
@@ -45,8 +45,8 @@ class Events:
     ) -> Sequence[Event]:
         """The next events after number `seq` (0: from the start), of one job, a batch, or all.
 
-        The events of one job become visible in order: its row is locked while they are written.
-        Those of several jobs may not; who follows a batch should look at its counts, too.
+        The events of one job, or of one batch, become visible in the order of their numbers:
+        its row is locked while they are written. Those of a whole tenant may not.
         """
         chosen = select(Event).where(Event.tenant_id == tenant_id, Event.seq > seq)
         if job_id is not None:
@@ -66,13 +66,29 @@ class Events:
 
 
 def record(session: Session, at: datetime, happenings: Sequence[Happening]) -> None:
-    """Append events, and a delivery of each for every endpoint that wants to be told of it."""
+    """Append events, and a delivery of each for every endpoint that wants to be told of it.
+
+    Numbers are given now and seen after the commit. So that who follows a batch never sees a
+    number before a smaller one, writers of one batch take turns from here to their commit.
+    """
     if not happenings:
         return
+    lock_batches(session, {one.batch_id for one in happenings if one.batch_id is not None})
     session.execute(insert(Event), [_event(at, happening) for happening in happenings])
     told = [happening for happening in happenings if happening.kind in TOLD]
     if told:
         _deliver(session, at, told)
+
+
+def lock_batches(session: Session, batch_ids: Collection[str]) -> Sequence[Batch]:
+    """The batches, which no other transaction changes until this one ends.
+
+    Whoever locks several does so at once, in the order of their ids: nobody waits in a circle.
+    """
+    if not batch_ids:
+        return []
+    chosen = select(Batch).where(Batch.id.in_(batch_ids)).order_by(Batch.id)
+    return session.scalars(chosen.with_for_update(key_share=True)).all()
 
 
 def _event(at: datetime, happening: Happening) -> dict[str, Any]:

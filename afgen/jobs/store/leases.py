@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from afgen.errors import AfgenError, CancelRequestedError, LeaseLostError, WorkerLostError
 from afgen.jobs.states import JobState, Phase, Priority
 from afgen.jobs.store.database import Database, DatabaseTime, in_states
-from afgen.jobs.store.events import Happening, record
+from afgen.jobs.store.events import Happening, lock_batches, record
 from afgen.jobs.store.moves import JobRules, move
 from afgen.jobs.store.usage import add_usage
 from afgen.jobs.tables import Job, Json
@@ -170,16 +170,18 @@ class Leases:
         error (worker_lost if there was none), if its attempts are used up.
         """
         over = (
-            select(Job.id)
+            select(Job.id, Job.batch_id)
             .where(Job.lease_until < DatabaseTime())
             .order_by(Job.lease_until)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         with self._database.write() as session:
-            ids = session.scalars(over).all()
-            if not ids:
+            rows = session.execute(over).all()
+            if not rows:
                 return []
+            lock_batches(session, {batch for _, batch in rows if batch is not None})
+            ids = [job for job, _ in rows]
             its, at, rules = Job.id.in_(ids), self._database.now(), self._rules
             running = (its, in_states(_RUNNING))
             left = Job.attempts < Job.max_attempts

@@ -18,7 +18,7 @@ from afgen.errors import (
 from afgen.jobs.spec import JobSpec
 from afgen.jobs.states import ACTIVE, FINISHED, LEASED, JobState, sources
 from afgen.jobs.store.database import DatabaseTime, in_states
-from afgen.jobs.store.events import BATCH_FINISHED, Happening, record
+from afgen.jobs.store.events import BATCH_FINISHED, Happening, lock_batches, record
 from afgen.jobs.tables import Asset, Batch, Job, JobAsset, Json, Tenant
 
 
@@ -195,15 +195,9 @@ def _happening(job: Job) -> Happening:
 def _finish_batches(session: Session, batch_ids: set[str], at: datetime) -> None:
     """Note that a batch has finished, if no job of it is left.
 
-    The batches' rows are locked first: of two jobs that end at once, the second sees the first.
+    The batches are locked: of two jobs that end at once, the second sees the first.
     """
-    locked = (
-        select(Batch)
-        .where(Batch.id.in_(batch_ids))
-        .order_by(Batch.id)
-        .with_for_update(key_share=True)
-    )
-    for batch in session.scalars(locked).all():
+    for batch in lock_batches(session, batch_ids):
         left = select(exists().where(Job.batch_id == batch.id, in_states(ACTIVE)))
         if session.scalar(left) or batch.finished_at is not None:
             continue

@@ -4,9 +4,11 @@ from itertools import pairwise
 import pytest
 
 from afgen.errors import NotFoundError
+from afgen.jobs.states import Priority
 from afgen.jobs.store import Store
+from afgen.jobs.store.leases import lease_of
 from afgen.jobs.tables import Tenant
-from tests.jobs.made import RESULT, running
+from tests.jobs.made import PLENTY, RESULT, items, running
 
 
 def test_events_are_read_from_where_one_left_off(store: Store, tenant: Tenant) -> None:
@@ -40,3 +42,25 @@ def test_the_events_of_a_job_appear_in_order(store: Store, tenant: Tenant) -> No
         seen = store.events.after(tenant.id, 0, job_id=job.id)
         assert [event.kind for event in seen] == ["job.queued", "job.running", "job.succeeded"]
         assert all(one.seq < two.seq for one, two in pairwise(seen))
+
+
+def test_who_follows_a_batch_misses_nothing(store: Store, tenant: Tenant) -> None:
+    """Numbers are given before the commit, and commits come in any order but for one batch."""
+    store.batches.create(tenant.id, "bat_1", "", items(40), PLENTY)
+    seen: list[int] = []
+
+    def work(worker: int) -> None:
+        while (job := store.leases.claim_next(Priority.BATCH, f"worker-{worker}")) is not None:
+            store.leases.finish(lease_of(job), RESULT)
+
+    def read_on() -> bool:
+        news = store.events.after(tenant.id, max(seen, default=0), batch_id="bat_1", limit=1000)
+        seen.extend(event.seq for event in news)
+        return any(event.kind == "batch.finished" for event in news)
+
+    with ThreadPoolExecutor(8) as workers:
+        working = [workers.submit(work, number) for number in range(8)]
+        while not read_on():
+            assert not any(worker.done() and worker.exception() for worker in working)
+    events = store.events.after(tenant.id, 0, batch_id="bat_1", limit=1000)
+    assert seen == [event.seq for event in events] and len(seen) == 3 * 40 + 1
