@@ -8,7 +8,7 @@ no countdown and no remote control: rows and leases do all of that, and survive 
 from typing import Any, Final
 
 from celery import Celery
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from afgen.jobs.settings import ServiceSettings
 from afgen.jobs.states import Priority
@@ -40,7 +40,6 @@ def configuration() -> dict[str, Any]:
         "worker_max_tasks_per_child": CHILD_TASKS,
         "worker_max_memory_per_child": CHILD_KIB,
         "worker_enable_remote_control": False,
-        "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # rows know better
         "task_acks_late": True,
@@ -48,7 +47,7 @@ def configuration() -> dict[str, Any]:
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_queues": [Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        "task_queues": [_queue(name) for name in QUEUES],
         "task_default_queue": QUEUES[0],
         "task_create_missing_queues": False,
         "broker_connection_retry_on_startup": True,
@@ -64,3 +63,7 @@ def configuration() -> dict[str, Any]:
         "result_backend_transport_options": visibility,
         **visibility,
     }
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]

@@ -1,6 +1,10 @@
 """The process that renders, with its workshop."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import Event
 
 from afgen.jobs.settings import ServiceSettings
 from afgen.render.settings import RenderSettings
@@ -18,12 +22,26 @@ def warm_up() -> None:
 
 def render(job_id: str) -> None:
     """Render a job."""
-    render_job(this_workshop(), job_id)
+    shop = this_workshop()
+    with noting_farewell(shop.holds.leaving):
+        render_job(shop, job_id)
 
 
-def leave() -> None:
-    """Hand over what is under way; what waits for work ends by itself."""
-    this_workshop().holds.leaving.set()
+@contextmanager
+def noting_farewell(leaving: Event) -> Iterator[None]:
+    """Have the signals by which a worker is stopped set `leaving`, instead of ending the process.
+
+    Celery's own handlers raise SystemExit at the first signal and die at the second, which follows
+    at once; and they are put in place after everything that it calls when a child begins.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGQUIT)}
+    for number in before:
+        signal.signal(number, lambda *_: leaving.set())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @cache

@@ -69,7 +69,10 @@ def render_job(shop: Workshop, job_id: str) -> None:
     job = shop.store.leases.claim(job_id, shop.name)
     if job is None:
         return
-    with shop.holds.keeping([job, *_alike(shop, job)]) as holds:
+    claimed = [job]
+    with suppress(AfgenError):  # then it is made alone, and says itself what is wrong
+        claimed.extend(_alike(shop, job))
+    with shop.holds.keeping(claimed) as holds:
         try:
             with scratch(shop.scratch) as folder:
                 _render(shop, holds, folder)
@@ -85,33 +88,40 @@ def render_job(shop: Workshop, job_id: str) -> None:
             send(shop.store, shop.queue, [hold.job.id], hold.job.priority)
 
 
-def _alike(shop: Workshop, job: Job) -> list[Job]:
-    """More jobs of the batch to be made at the same time, claimed.
+def _alike(shop: Workshop, job: Job) -> Iterator[Job]:
+    """More jobs of the batch to be made at the same time, claimed one by one.
 
     A job that has failed before is made alone: it may be what brings others down.
     """
-    rows = shop.settings.batch_rows
-    if job.batch_id is None or rows == 1 or job.attempts > 1 or not _is_small(shop, job):
-        return []
+    room = shop.settings.batch_rows - 1
+    if job.batch_id is None or job.attempts > 1 or not room or not _is_small(shop, job):
+        return
     waiting = JobFilter(frozenset({JobState.QUEUED}), batch_id=job.batch_id)
-    found: list[Job] = []
-    sampling = JobSpec.model_validate(job.spec).settings.sampling
+    sampling = _spec(job).settings.sampling
     for other in shop.store.jobs.list(job.tenant_id, waiting, limit=_LOOKED_AT):
-        if len(found) == rows - 1:
-            break
         if (
             other.attempts == 0
-            and JobSpec.model_validate(other.spec).settings.sampling == sampling
+            and _spec(other).settings.sampling == sampling
             and _is_small(shop, other)
             and (claimed := shop.store.leases.claim(other.id, shop.name)) is not None
         ):
-            found.append(claimed)
-    return found
+            yield claimed
+            room -= 1
+        if not room:
+            return
+
+
+def _spec(job: Job) -> JobSpec:
+    """What a job asks for. Raises OptionError where an older version understood another thing."""
+    try:
+        return JobSpec.model_validate(job.spec)
+    except ValidationError as error:
+        raise OptionError(f"What {job.id} asks for is not understood: {error}.") from error
 
 
 def _is_small(shop: Workshop, job: Job) -> bool:
     """Whether all recordings of a job are known to be short."""
-    inputs = JobSpec.model_validate(job.spec).inputs
+    inputs = _spec(job).inputs
     assets = shop.store.assets.by_ids(job.tenant_id, sorted(inputs.asset_ids))
     lengths_s = [
         Facts.model_validate(assets[reference].facts or {}).duration_s
@@ -125,7 +135,7 @@ def _is_small(shop: Workshop, job: Job) -> bool:
 
 
 def _render(shop: Workshop, holds: Sequence[Hold], folder: Path) -> None:
-    settings = JobSpec.model_validate(holds[0].job.spec).settings
+    settings = _spec(holds[0].job).settings
     models = shop.models(settings.preset, settings.device)
     pieces = {piece.order.output: piece for piece in _begun(shop, holds, folder, models)}
 
@@ -152,12 +162,9 @@ def _piece(shop: Workshop, hold: Hold, folder: Path, models: Models) -> Piece:
     """Fetch the inputs, and what is half-made already."""
     hold.enter(Phase.FETCHING)
     folder.mkdir()
-    spec = JobSpec.model_validate(hold.job.spec)
+    spec = _spec(hold.job)
     files = fetch_inputs(shop, hold, spec, folder)
-    try:
-        sources = Sources(**files, avatar=spec.avatar)
-    except ValidationError as error:
-        raise OptionError(str(error)) from error
+    sources = Sources(**files, avatar=spec.avatar)
     output = folder / _VIDEO
     order = Order(sources, spec.settings, output, None, force=True, listener=hold.listen)
     inputs_sha256 = {role: sha256_of(path) for role, path in sources.files.items()}
@@ -209,7 +216,7 @@ def _stored(shop: Workshop, piece: Piece, report: Report) -> Result:
     hold.enter(Phase.PUBLISHING)
     prefix = attempt_prefix(job.tenant_id, job.id, hold.lease.token)
     told = report.model_dump(mode="json", exclude={"sources"})
-    told["inputs"] = JobSpec.model_validate(job.spec).inputs.by_role
+    told["inputs"] = _spec(job).inputs.by_role
     text = json.dumps(told, indent=2) + "\n"
     put_file, put_bytes = shop.blobs.put_file, shop.blobs.put_bytes
     made = {

@@ -4,8 +4,7 @@ What renders is imported by the child that renders: the parent only passes messa
 spend seconds and half a gigabyte on libraries that it never calls.
 """
 
-import signal
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from celery import shared_task
@@ -22,14 +21,8 @@ def render(job_id: str) -> None:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
-    """In a child that has just begun: be ready for the first job, and for being told to stop."""
-    for number in (signal.SIGTERM, signal.SIGQUIT):
-        signal.signal(number, _leave)
+    """In a child that has just begun: be ready for the first job."""
     _child().warm_up()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    _child().leave()
 
 
 def _child() -> ModuleType:
