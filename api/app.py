@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
@@ -33,6 +34,7 @@ from api.routes import (
     usage,
     webhooks,
 )
+from api.slow import AT_ONCE
 
 _FORM = "/v1/assets"
 _FORM_EXTRA_BYTES = 64 * 2**10  # of a multipart form around its file
@@ -94,6 +96,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """
     services: Services = app.state.services
     current_default_thread_limiter().total_tokens = services.settings.database_pool
+    app.state.slow_threads = CapacityLimiter(AT_ONCE)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -110,9 +110,12 @@ def title_of(kind: type[errors.AfgenError]) -> str:
 
 
 def of_error(error: errors.AfgenError) -> Problem:
-    """The problem that an error on purpose is."""
+    """The problem that an error on purpose is; of one of ours, nothing of the inside is told."""
+    status = status_of(type(error))
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return replace(unexpected(), code=error.code, retryable=error.retryable)
     return Problem(
-        status=status_of(type(error)),
+        status=status,
         code=error.code,
         title=title_of(type(error)),
         detail=error.message,

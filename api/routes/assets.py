@@ -26,11 +26,12 @@ from afgen.jobs.ids import Kind
 from afgen.jobs.tables import Asset
 from afgen.jobs.uploads import Announced
 from afgen.media.files import sha256_of
-from api.deps import KEY_HEADER, Once, Parts, Reader, Writer
+from api.deps import KEY_HEADER, Caller, Once, Parts, Reader, Services, Writer
 from api.openapi import FOUND_ELSEWHERE, refusals
 from api.pagination import Cursor, Limit, paged
 from api.schemas.assets import AssetOut
 from api.schemas.common import AssetId, ErrorOut, Page
+from api.slow import InSlowThread
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
@@ -62,9 +63,10 @@ async def once_of_form(
         IdempotencyMismatchError,
     ),
 )
-def put(
+async def put(
     parts: Parts,
     who: Writer,
+    slowly: InSlowThread,
     once: Annotated[Once, Depends(once_of_form)],
     kind: Annotated[
         AssetKind, Form(description="what the file is to be used as", examples=["recording"])
@@ -72,6 +74,10 @@ def put(
     file: Annotated[UploadFile, File(description="the file", examples=["(its bytes)"])],
 ) -> Response:
     """A multipart form with the file itself; larger files are begun at `/v1/uploads`."""
+    return await slowly(lambda: _put(parts, who, once, kind, file))
+
+
+def _put(parts: Services, who: Caller, once: Once, kind: AssetKind, file: UploadFile) -> Response:
     with TemporaryDirectory(prefix="afgen-form-") as folder:
         path = Path(folder) / "file"
         with path.open("wb") as copy:

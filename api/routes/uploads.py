@@ -23,6 +23,7 @@ from api.openapi import refusals
 from api.routes.assets import told as asset_told
 from api.schemas.assets import AssetOut, UploadIn, UploadOut, UploadRequest
 from api.schemas.common import AssetId
+from api.slow import InSlowThread
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
@@ -67,13 +68,13 @@ def look(parts: Parts, who: Reader, asset_id: AssetId) -> UploadOut:
         NotFoundError, UploadIncompleteError, UploadMissingError, CorruptMediaError, NoFaceError
     ),
 )
-def complete(parts: Parts, who: Writer, asset_id: AssetId) -> AssetOut:
+async def complete(parts: Parts, who: Writer, slowly: InSlowThread, asset_id: AssetId) -> AssetOut:
     """Join the pieces and look into the file.
 
     A file that no render could use is rejected, with the code of the command line: a recording that
     is damaged, a portrait without a face. Completing it again changes nothing.
     """
-    return asset_told(parts.uploads.complete(who.tenant_id, asset_id))
+    return asset_told(await slowly(lambda: parts.uploads.complete(who.tenant_id, asset_id)))
 
 
 @router.delete(

@@ -31,9 +31,8 @@ def usage(parts: Parts, who: Reader, first: First = None, last: Last = None) -> 
         days=[
             Day(day=one.day, jobs=one.jobs, seconds=one.seconds, bytes=one.bytes) for one in days
         ],
-        active_jobs=Quota(used=active, limit=int(who.quotas.active_jobs)),
-        stored_bytes=Quota(
-            used=parts.store.assets.bytes_stored(who.tenant_id),
-            limit=int(who.quotas.stored_bytes),
+        active_jobs=Quota.of(active, who.quotas.active_jobs),
+        stored_bytes=Quota.of(
+            parts.store.assets.bytes_stored(who.tenant_id), who.quotas.stored_bytes
         ),
     )

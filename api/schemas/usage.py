@@ -1,5 +1,6 @@
 """What a tenant has used, and how much it may."""
 
+import math
 from datetime import date
 
 from pydantic import ConfigDict, Field
@@ -20,7 +21,12 @@ class Quota(Told):
     """How much there is of something that is limited, and how much there may be."""
 
     used: int
-    limit: int
+    limit: int | None = Field(description="null: without end")
+
+    @classmethod
+    def of(cls, used: int, limit: float) -> "Quota":
+        """From what is used, and a limit that math.inf makes endless."""
+        return cls(used=used, limit=None if math.isinf(limit) else int(limit))
 
 
 class UsageOut(Told):

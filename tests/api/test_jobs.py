@@ -86,8 +86,11 @@ def test_what_cannot_be_rendered_is_refused(
     refused(ours.ask("POST", "/v1/jobs", json=spec), 422, code)
 
 
-def test_a_span_after_the_end_is_refused(ours: Client) -> None:
-    spec = ours.spec(settings={"start_s": 9})
+@pytest.mark.parametrize(
+    "settings", [{"start_s": 9}, {"preset": "paper"}, {"audio_mode": "whole"}], ids=str
+)
+def test_options_that_no_render_takes_are_refused(ours: Client, settings: dict[str, Any]) -> None:
+    spec = ours.spec(settings=settings)
     refused(ours.ask("POST", "/v1/jobs", json=spec), 422, "option")
 
 
