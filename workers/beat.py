@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,7 @@ from afgen.jobs.retention import delete_due
 from afgen.jobs.scheduling import start_due
 from afgen.jobs.service import sweep
 from afgen.jobs.settings import ServiceSettings
-from afgen.jobs.store import open_store, utc_now
+from afgen.jobs.store import Store, open_store, utc_now
 from afgen.jobs.webhooks import deliver_due
 from workers.repeating import repeating
 
@@ -40,10 +40,9 @@ class Chore:
     do: Callable[[], object]
 
 
-def chores(settings: ServiceSettings) -> list[Chore]:
+def chores(settings: ServiceSettings, store: Store) -> list[Chore]:
     """All that is to be done again and again."""
-    store, queue = open_store(settings), open_queue(settings.redis_url)
-    blobs = open_blobs(settings)
+    queue, blobs = open_queue(settings.redis_url), open_blobs(settings)
     outbound = Outbound(policy_of(settings))
     return [
         Chore("sweep", settings.sweep_s, lambda: sweep(store, queue, settings.queue_depth)),
@@ -59,8 +58,9 @@ def run_beat(settings: ServiceSettings) -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    with ExitStack() as stack:
-        for chore in chores(settings):
+    store = open_store(settings)
+    with closing(store), ExitStack() as stack:
+        for chore in chores(settings, store):
             stack.enter_context(repeating(chore.do, chore.every_s, chore.name))
         log.info("beat is up")
         over.wait()

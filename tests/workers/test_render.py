@@ -25,6 +25,7 @@ from workers.holds import Hold
 from workers.render import render_job
 from workers.workshop import Workshop
 
+pytestmark = pytest.mark.slow
 At = Callable[[Hold], None]
 
 
@@ -182,8 +183,3 @@ def test_inputs_at_an_address_are_fetched(shop: Workshop, client: Client) -> Non
     job = submit(client, avatar_audio=url)
     render_job(replace(shop, outbound=Fetching()), job.id)
     assert (client.get(job).state, asked) == (JobState.SUCCEEDED, [url])
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
