@@ -10,7 +10,7 @@ from afgen.client import uploads
 from afgen.client.connection import Connection
 from afgen.client.downloads import Tell, Wanted, download
 from afgen.client.events import Event, Lost, follow, unheard
-from afgen.client.values import Asset, Batch, Job, Output, Result, Run, Schedule
+from afgen.client.values import Asset, Batch, Job, Output, Progress, Result, Run, Schedule
 
 PAGE: Final = 100
 VIDEO: Final = "video"
@@ -50,16 +50,18 @@ class Client:
         return Job.model_validate(self.connection.post(f"/v1/jobs/{job_id}/retry"))
 
     def watch(self, job_id: str, lost: Lost = unheard) -> Iterator[Job]:
-        """A job whenever something happens to it, until it ends; the last one is as it is kept."""
+        """A job as each event left it, from its beginning to its end; the last one is as it is."""
         job = self.job(job_id)
-        yield job
-        if not job.ended:
-            for event in follow(self.connection, f"/v1/jobs/{job_id}/events", lost):
-                job = _after(job, event)
-                if job.ended:
-                    yield self.job(job_id)
-                    return
-                yield job
+        if job.ended:
+            yield job
+            return
+        job = job.model_copy(update={"progress": Progress(), "phase": None})
+        for event in follow(self.connection, f"/v1/jobs/{job_id}/events", lost):
+            job = _after(job, event)
+            if job.ended:
+                yield self.job(job_id)
+                return
+            yield job
 
     def fetch(self, job: Job, target: Path, tell: Tell, name: str = VIDEO) -> None:
         """Bring a file that a job has made to `target`; see `downloads.download`."""
@@ -152,8 +154,10 @@ class Client:
 def _after(job: Job, event: Event) -> Job:
     """A job after an event: what the event says of it is new, the rest stays.
 
-    How many wait before it no event tells, so that is forgotten.
+    A new state has no phase yet, and how many wait before it no event tells.
     """
     said = event.data.get("data", event.data)
     changes = {name: said[name] for name in _OF_EVENTS if name in said}
+    if "state" in said:
+        changes.setdefault("phase", None)
     return Job.model_validate({**job.model_dump(), "queue_position": None, **changes})

@@ -70,7 +70,7 @@ def goes_well(service: Played) -> None:
     service.lay(EVENTS, httpx.Response(200, text=first))
     service.lay(EVENTS, httpx.Response(200, text=stream(("succeeded", {}))))
     done = job("succeeded", outputs={"video": MADE})
-    service.lay("GET /v1/jobs/job_1", answer(job("queued")), answer(done))
+    service.lay("GET /v1/jobs/job_1", answer(job("running")), answer(done))
     video = httpx.Response(200, content=iter([VIDEO]))
     service.lay("GET /v1/jobs/job_1/outputs/video", video)
 
