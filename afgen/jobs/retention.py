@@ -19,6 +19,7 @@ from afgen.jobs.tables import Asset, Job
 log = logging.getLogger(__name__)
 
 KEEP_REQUESTS: Final = timedelta(days=1)  # as long as clients may try again under the same key
+KEEP_DELIVERIES: Final = timedelta(days=30)  # as long as their receivers may ask what was sent
 _Row = TypeVar("_Row", Asset, Job)
 
 
@@ -29,6 +30,7 @@ class Deleted:
     jobs: int
     assets: int
     requests: int
+    deliveries: int
 
 
 def delete_due(store: Store, blobs: Blobs, limit: int = 500) -> Deleted:
@@ -37,10 +39,12 @@ def delete_due(store: Store, blobs: Blobs, limit: int = 500) -> Deleted:
     Raises:
         StorageUnavailableError, DatabaseUnavailableError: the rest is for the next pass.
     """
+    now = store.database.now()
     return Deleted(
         jobs=_each(store.retention.jobs(limit), lambda job: _delete_job(store, blobs, job)),
         assets=_each(store.retention.assets(limit), lambda one: _delete_asset(store, blobs, one)),
-        requests=store.idempotency.forget_before(store.database.now() - KEEP_REQUESTS),
+        requests=store.idempotency.forget_before(now - KEEP_REQUESTS),
+        deliveries=store.deliveries.forget_before(now - KEEP_DELIVERIES),
     )
 
 

@@ -331,6 +331,7 @@ class Delivery(Base):
         CheckConstraint("state IN ('pending', 'delivered', 'failed')", "state"),
         Index(None, "endpoint_id", "created_at", "id"),
         _partial("ix_deliveries_due", "state = 'pending'", "next_at"),
+        _partial("ix_deliveries_kept", "state <> 'pending'", "created_at"),
     )
 
 

@@ -186,6 +186,12 @@ sa.Table(
         sqlite_where=sa.text("state = 'pending'"),
     ),
     sa.Index("ix_deliveries_endpoint_id_created_at_id", "endpoint_id", "created_at", "id"),
+    sa.Index(
+        "ix_deliveries_kept",
+        "created_at",
+        postgresql_where=sa.text("state <> 'pending'"),
+        sqlite_where=sa.text("state <> 'pending'"),
+    ),
 )
 
 sa.Table(

@@ -26,7 +26,7 @@ from tests.jobs.conftest import Clock
 from tests.jobs.made import PLENTY, RESULT, queued, running, uploaded
 
 DAY = timedelta(days=1)
-NOTHING = Deleted(jobs=0, assets=0, requests=0)
+NOTHING = Deleted(jobs=0, assets=0, requests=0, deliveries=0)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from afgen.errors import NotFoundError
@@ -231,6 +231,18 @@ class Deliveries:
             delivery.state, delivery.attempts = PENDING, 0
             delivery.next_at = self._database.now()
             return delivery
+
+    def forget_before(self, moment: datetime, limit: int = 1000) -> int:
+        """Forget at most `limit` deliveries made before `moment` and settled; returns how many."""
+        old = (
+            select(Delivery.id)
+            .where(Delivery.state != literal(PENDING, literal_execute=True))
+            .where(Delivery.created_at < moment)
+            .limit(limit)
+        )
+        with self._database.write() as session:
+            gone = delete(Delivery).where(Delivery.id.in_(old))
+            return session.connection().execute(gone).rowcount
 
 
 def _own(session: Session, tenant_id: str, endpoint_id: str) -> Endpoint:

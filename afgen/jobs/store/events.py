@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from afgen.errors import NotFoundError
 from afgen.jobs.ids import Kind, new_ids
-from afgen.jobs.store.database import Database
+from afgen.jobs.store.database import Database, DatabaseTime
 from afgen.jobs.tables import Batch, Delivery, Endpoint, Event, Json
 
 BATCH_FINISHED = "batch.finished"
@@ -116,7 +116,8 @@ def _deliver(session: Session, at: datetime, told: Sequence[Happening]) -> None:
     if not wanted:
         return
     ids = new_ids(Kind.DELIVERY, at, len(wanted))
-    rows = [_delivery(new, at, *pair) for new, pair in zip(ids, wanted, strict=True)]
+    due = {"next_at": session.scalar(select(DatabaseTime()))}
+    rows = [_delivery(new, at, *pair) | due for new, pair in zip(ids, wanted, strict=True)]
     session.execute(insert(Delivery), rows)
 
 
@@ -133,5 +134,4 @@ def _delivery(
         "state": "pending",
         "attempts": 0,
         "created_at": at,
-        "next_at": at,
     }

@@ -122,3 +122,15 @@ def test_a_change_is_seen_at_once(store: Store, tenant: Tenant) -> None:
     assert changed.url == store.endpoints.get(tenant.id, receiver.id).url
     queued(store, tenant.id)
     assert store.deliveries.claim_due(LATER_S) == []
+
+
+def test_old_deliveries_are_forgotten_once_settled(store: Store, tenant: Tenant) -> None:
+    receiver = endpoint(store, tenant)
+    sent = store.deliveries.add(tenant.id, receiver.id, "ping", {})
+    later = store.database.now() + timedelta(days=1)
+    assert store.deliveries.forget_before(later) == 0
+    ((delivery, _),) = store.deliveries.claim_due(LATER_S)
+    store.deliveries.settle(delivery, delivered=True, status=200)
+    assert store.deliveries.forget_before(sent.created_at) == 0
+    assert store.deliveries.forget_before(later) == 1
+    assert store.deliveries.list(tenant.id, receiver.id) == []

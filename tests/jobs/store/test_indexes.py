@@ -21,7 +21,7 @@ Ask = Callable[[Store, str], object]
 QUEUED = JobFilter(states=frozenset({JobState.QUEUED}))
 PLACE = Place(datetime(2026, 1, 1, tzinfo=UTC), "job_1")
 DEAR = ("enable_seqscan", "enable_bitmapscan", "enable_sort")  # for small tables, the cheap ways
-LARGE = ("jobs", "job_events", "assets", "job_assets")
+LARGE = ("jobs", "job_events", "assets", "job_assets", "deliveries")
 ASKED: dict[str, Ask] = {
     "claim": lambda store, _: store.leases.claim("job_1", "worker"),
     "claim_next": lambda store, _: store.leases.claim_next(Priority.BATCH, "worker"),
@@ -36,6 +36,7 @@ ASKED: dict[str, Ask] = {
     "counts": lambda store, _: store.batches.counts(["bat_1"]),
     "events": lambda store, tenant: store.events.after(tenant, 0, job_id="job_1"),
     "expired jobs": lambda store, _: store.retention.jobs(),
+    "old deliveries": lambda store, _: store.deliveries.forget_before(store.database.now()),
     "expired uploads": lambda store, _: store.retention.assets(),
 }  # fmt: skip
 
