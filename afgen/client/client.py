@@ -58,8 +58,8 @@ class Client:
         job = job.model_copy(update={"progress": Progress(), "phase": None})
         for event in follow(self.connection, f"/v1/jobs/{job_id}/events", lost):
             job = _after(job, event)
-            if job.ended:
-                yield self.job(job_id)
+            if job.ended and (now := self.job(job_id)).ended:  # else it was tried again since
+                yield now
                 return
             yield job
 

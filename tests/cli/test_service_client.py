@@ -157,6 +157,18 @@ def test_a_job_that_fails_is_the_error_of_the_command_line(service: Played, afge
     assert "Nobody is there. (no_face)" in " ".join(shown.out.split())
 
 
+def test_an_end_that_was_undone_is_not_the_end(service: Played, afgen: Afgen) -> None:
+    """The events of a job that was retried begin with those of its first life."""
+    lives = ("queued", "running", "canceled", "queued", "running", "succeeded")
+    service.lay(EVENTS, httpx.Response(200, text=stream(*((state, {}) for state in lives))))
+    answers = [job("running"), job("running"), job("succeeded")]
+    service.lay("GET /v1/jobs/job_1", *map(answer, answers))
+    outcome = afgen("jobs", "watch", "job_1")
+    assert outcome.code == 0, outcome.err
+    told = [line.removeprefix("job_1 ") for line in outcome.err.splitlines() if "job_1 " in line]
+    assert told[:6] == list(lives)
+
+
 def test_a_job_that_is_nobodys_is_not_found(service: Played, afgen: Afgen) -> None:
     service.lay("GET /v1/jobs/job_1", problem(404, "not_found", "There is no job job_1."))
     outcome = afgen("jobs", "show", "job_1")
