@@ -50,6 +50,7 @@ async def once_of_form(
 
 @router.post(
     "",
+    name="upload",
     status_code=201,
     summary="Upload a small file at once",
     response_model=AssetOut,
@@ -92,7 +93,7 @@ def _put(parts: Services, who: Caller, once: Once, kind: AssetKind, file: Upload
         return once.make(Kind.ASSET, make, digest)
 
 
-@router.get("", summary="List assets", responses=refusals(CursorError))
+@router.get("", name="list", summary="List assets", responses=refusals(CursorError))
 def several(
     parts: Parts, who: Reader, state: State = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[AssetOut]:
@@ -109,7 +110,7 @@ def several(
     )
 
 
-@router.get("/{asset_id}", summary="Get an asset", responses=refusals(NotFoundError))
+@router.get("/{asset_id}", name="get", summary="Get an asset", responses=refusals(NotFoundError))
 def one(parts: Parts, who: Reader, asset_id: AssetId) -> AssetOut:
     """What a file is, and what was found in it."""
     return told(parts.store.assets.get(who.tenant_id, asset_id))

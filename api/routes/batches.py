@@ -94,7 +94,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: BatchIn) -> Respon
     return once.make(Kind.BATCH, make)
 
 
-@router.get("", summary="List batches", responses=refusals(CursorError))
+@router.get("", name="list", summary="List batches", responses=refusals(CursorError))
 def several(parts: Parts, who: Reader, cursor: Cursor = None, limit: Limit = 50) -> Page[BatchOut]:
     """The newest first."""
     found = paged(
@@ -108,7 +108,7 @@ def several(parts: Parts, who: Reader, cursor: Cursor = None, limit: Limit = 50)
     return Page(items=_told(parts, found.items), next_cursor=found.next_cursor)
 
 
-@router.get("/{batch_id}", summary="Get a batch", responses=refusals(NotFoundError))
+@router.get("/{batch_id}", name="get", summary="Get a batch", responses=refusals(NotFoundError))
 def one(parts: Parts, who: Reader, batch_id: BatchId) -> BatchOut:
     """How many of its jobs are in which state."""
     return _told(parts, [parts.store.batches.get(who.tenant_id, batch_id)])[0]

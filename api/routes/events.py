@@ -86,6 +86,7 @@ def of_batch(parts: Parts, who: Reader, batch_id: BatchId) -> tuple[Read, Look]:
 
 @router.get(
     "/jobs/{job_id}/events",
+    name="events",
     tags=["jobs"],
     summary="Follow a job",
     response_class=EventSourceResponse,
@@ -107,6 +108,7 @@ async def job_events(
 
 @router.get(
     "/batches/{batch_id}/events",
+    name="events",
     tags=["batches"],
     summary="Follow a batch",
     response_class=EventSourceResponse,

@@ -90,7 +90,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: JobIn) -> Response
     return once.make(Kind.JOB, make)
 
 
-@router.get("", summary="List jobs", responses=refusals(CursorError))
+@router.get("", name="list", summary="List jobs", responses=refusals(CursorError))
 def several(
     parts: Parts,
     who: Reader,
@@ -116,6 +116,7 @@ def several(
 
 @router.get(
     "/{job_id}",
+    name="get",
     summary="Get a job",
     response_model=JobOut,
     responses=_UNCHANGED | refusals(NotFoundError),

@@ -81,7 +81,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: ScheduleIn) -> Res
     return once.make(Kind.SCHEDULE, make)
 
 
-@router.get("", summary="List schedules", responses=refusals(CursorError))
+@router.get("", name="list", summary="List schedules", responses=refusals(CursorError))
 def several(
     parts: Parts, who: Reader, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[ScheduleOut]:
@@ -96,7 +96,9 @@ def several(
     )
 
 
-@router.get("/{schedule_id}", summary="Get a schedule", responses=refusals(NotFoundError))
+@router.get(
+    "/{schedule_id}", name="get", summary="Get a schedule", responses=refusals(NotFoundError)
+)
 def one(parts: Parts, who: Reader, schedule_id: ScheduleId) -> ScheduleOut:
     """What it makes, and when next."""
     return told(parts.store.schedules.get(who.tenant_id, schedule_id))
@@ -181,7 +183,9 @@ def run(parts: Parts, who: Writer, once: OnceOfBody, schedule_id: ScheduleId) ->
     return once.make(Kind.JOB, make)
 
 
-@router.get("/{schedule_id}/next", summary="See due times", responses=refusals(NotFoundError))
+@router.get(
+    "/{schedule_id}/next", name="next", summary="See due times", responses=refusals(NotFoundError)
+)
 def upcoming(parts: Parts, who: Reader, schedule_id: ScheduleId, count: Count = 10) -> NextRuns:
     """The next due times, in UTC, as if it were not paused."""
     found = parts.store.schedules.get(who.tenant_id, schedule_id)

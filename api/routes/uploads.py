@@ -53,6 +53,7 @@ def begin(parts: Parts, who: Writer, once: OnceOfBody, body: UploadIn) -> Respon
 
 @router.get(
     "/{asset_id}",
+    name="get",
     summary="See what is missing",
     responses=refusals(NotFoundError, AssetNotReadyError, UploadMissingError),
 )

@@ -18,7 +18,7 @@ First = Annotated[date | None, Query(alias="from", description="first day, UTC; 
 Last = Annotated[date | None, Query(alias="to", description="last day, UTC; today")]
 
 
-@router.get("", summary="See what was used", responses=refusals(OptionError))
+@router.get("", name="get", summary="See what was used", responses=refusals(OptionError))
 def usage(parts: Parts, who: Reader, first: First = None, last: Last = None) -> UsageOut:
     """Use by day, and what is taken up of the quotas now. Days without any are left out."""
     last = last or parts.store.database.now().date()

@@ -65,7 +65,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: EndpointIn) -> Res
     return once.make(Kind.ENDPOINT, make)
 
 
-@router.get("", summary="List endpoints", responses=refusals(CursorError))
+@router.get("", name="list", summary="List endpoints", responses=refusals(CursorError))
 def several(
     parts: Parts, who: Reader, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[EndpointOut]:
@@ -80,7 +80,9 @@ def several(
     )
 
 
-@router.get("/{endpoint_id}", summary="Get an endpoint", responses=refusals(NotFoundError))
+@router.get(
+    "/{endpoint_id}", name="get", summary="Get an endpoint", responses=refusals(NotFoundError)
+)
 def one(parts: Parts, who: Reader, endpoint_id: EndpointId) -> EndpointOut:
     """Where it is, what it is told of, and whether that arrives."""
     return told(parts.store.endpoints.get(who.tenant_id, endpoint_id))

@@ -46,3 +46,14 @@ def test_a_batch_is_refused_whole(service: Service, ours: Client) -> None:
     refused(ours.ask("POST", "/v1/batches", json={"manifest": "ast_x"}), 404, "not_found")
     assert ids(ours.get("/v1/batches")) == []
     assert service.queue.sent == []
+
+
+def test_a_long_manifest_is_one_batch(ours: Client) -> None:
+    spec = ours.spec(priority="batch")
+    addresses = {"portrait": "https://example.com/me.png", "conversation": "https://example.com/a"}
+    listed = [{"key": f"item-{n:05d}", "job": spec | {"inputs": addresses}} for n in range(2_000)]
+    manifest = ours.upload(json.dumps(listed).encode(), "manifest", "items.json")
+    batch = ours.post("/v1/batches", {"manifest": manifest})
+    assert batch["counts"] == {"queued": 2_000}
+    results = ours.ask("GET", f"/v1/batches/{batch['id']}/results").text.splitlines()
+    assert [json.loads(line)["key"] for line in results] == [item["key"] for item in listed]

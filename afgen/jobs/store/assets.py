@@ -14,6 +14,7 @@ from afgen.jobs.store.database import Database, in_states
 from afgen.jobs.store.lists import Place, page
 from afgen.jobs.tables import Asset, Job, JobAsset, Json, Schedule, Tenant
 
+_TOGETHER = 500  # ids in one statement; databases bound them
 UPLOADING, READY, REJECTED, DELETED = "uploading", "ready", "rejected", "deleted"
 
 
@@ -77,9 +78,13 @@ class Assets:
 
     def by_ids(self, tenant_id: str, asset_ids: Sequence[str]) -> dict[str, Asset]:
         """Those of the uploads that there are, by id."""
-        own = (Asset.id.in_(asset_ids), Asset.tenant_id == tenant_id, Asset.state != DELETED)
+        own = select(Asset).where(Asset.tenant_id == tenant_id, Asset.state != DELETED)
+        found: dict[str, Asset] = {}
         with self._database.read() as session:
-            return {asset.id: asset for asset in session.scalars(select(Asset).where(*own))}
+            for start in range(0, len(asset_ids), _TOGETHER):
+                some = own.where(Asset.id.in_(asset_ids[start : start + _TOGETHER]))
+                found |= {asset.id: asset for asset in session.scalars(some)}
+        return found
 
     def complete(
         self,
