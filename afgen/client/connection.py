@@ -20,7 +20,7 @@ from afgen.client.problems import problem_error
 from afgen.client.profile import Profile
 from afgen.errors import AfgenError, ServiceUnreachableError
 
-ATTEMPTS: Final = 5
+ATTEMPTS: Final = 4  # over about four seconds
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 60.0
 WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})

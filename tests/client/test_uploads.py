@@ -6,8 +6,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from afgen.client.uploads import upload
-from afgen.errors import EmptyFileError, InputError, NoFaceError, ServiceUnreachableError
+from afgen.client.connection import ATTEMPTS
+from afgen.client.uploads import ROUNDS, upload
+from afgen.errors import (
+    EmptyFileError,
+    InputError,
+    NoFaceError,
+    ServiceError,
+    ServiceUnreachableError,
+)
 from tests.client.servers import Played, problem
 
 CONTENT = bytes(range(256)) * 10
@@ -129,8 +136,8 @@ def test_an_address_that_is_over_is_replaced(service: Played, call: Path) -> Non
 @pytest.mark.parametrize(
     ("answer", "kind", "asked"),
     [
-        (httpx.Response(403), Exception, 3),
-        (httpx.ConnectError("refused"), ServiceUnreachableError, 5),
+        (httpx.Response(403), ServiceError, ROUNDS),
+        (httpx.ConnectError("refused"), ServiceUnreachableError, ATTEMPTS),
     ],
 )
 def test_a_store_that_never_takes_it_is_given_up(
