@@ -97,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     current_default_thread_limiter().total_tokens = services.settings.database_pool
     app.state.slow_threads = CapacityLimiter(AT_ONCE)
+    app.state.streams = CapacityLimiter(events.MOST_STREAMS)
     try:
         yield
     finally:

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter, WouldBlock
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from afgen.errors import NotFoundError
+from afgen.errors import NotFoundError, UnavailableError
 from afgen.jobs.states import ENDED, JobState
 from afgen.jobs.tables import Event
 from api.deps import Parts, Reader, Services
@@ -20,7 +21,8 @@ from api.schemas.jobs import JobEvent
 
 router = APIRouter(prefix="/v1")
 
-POLL_S = 0.5
+POLL_S = 1.0
+MOST_STREAMS = 200  # of a process; a hundred take a seventh of a core
 PROGRESS = "job.progress"
 _PAGE = 100
 _INSIDE = frozenset({"lease_token", "outputs"})  # who holds a job, and where files lie
@@ -84,13 +86,30 @@ def of_batch(parts: Parts, who: Reader, batch_id: BatchId) -> tuple[Read, Look]:
     return read, look
 
 
+async def place(request: Request) -> AsyncIterator[None]:
+    """One of the streams that this process bears, for as long as it goes on.
+
+    Raises UnavailableError if there is none left: another process may have one.
+    """
+    streams: CapacityLimiter = request.app.state.streams
+    try:
+        streams.acquire_on_behalf_of_nowait(request)
+    except WouldBlock:
+        raise UnavailableError(f"{MOST_STREAMS} streams of events are read already.") from None
+    try:
+        yield
+    finally:
+        streams.release_on_behalf_of(request)
+
+
 @router.get(
     "/jobs/{job_id}/events",
     name="events",
     tags=["jobs"],
     summary="Follow a job",
     response_class=EventSourceResponse,
-    responses=_STREAM | refusals(NotFoundError),
+    dependencies=[Depends(place)],
+    responses=_STREAM | refusals(NotFoundError, UnavailableError),
 )
 async def job_events(
     request: Request,
@@ -112,7 +131,8 @@ async def job_events(
     tags=["batches"],
     summary="Follow a batch",
     response_class=EventSourceResponse,
-    responses=_STREAM | refusals(NotFoundError),
+    dependencies=[Depends(place)],
+    responses=_STREAM | refusals(NotFoundError, UnavailableError),
 )
 async def batch_events(
     request: Request,
@@ -130,8 +150,7 @@ async def _follow(
     """Events after number `seen`. The end is looked for before the events: none is left behind."""
     progress: JobEvent | None = None
     while not await request.is_disconnected():
-        sight = await run_in_threadpool(look, seen)
-        events = await run_in_threadpool(read, seen)
+        sight, events = await run_in_threadpool(_look_and_read, look, read, seen)
         for event in events:
             seen = event.seq
             yield ServerSentEvent(data=told(event), event=event.kind, id=str(event.seq))
@@ -142,6 +161,11 @@ async def _follow(
                 progress = sight.progress
                 yield ServerSentEvent(data=progress, event=progress.kind)
             await asyncio.sleep(POLL_S)
+
+
+def _look_and_read(look: Look, read: Read, seen: int) -> tuple[Sight, Sequence[Event]]:
+    """In this order: what ends between the two is told the next time."""
+    return look(seen), read(seen)
 
 
 def _is_news(now: JobEvent, before: JobEvent | None) -> bool:

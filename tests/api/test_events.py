@@ -29,3 +29,12 @@ def test_a_stream_goes_on_after_the_last_event_that_is_known(
 def test_the_streams_of_others_do_not_exist(service: Service, ours: Client, theirs: Client) -> None:
     job = finished(service, ours)
     refused(theirs.ask("GET", f"/v1/jobs/{job['id']}/events"), 404, "not_found")
+
+
+def test_a_process_bears_so_many_streams(service: Service, ours: Client) -> None:
+    place = f"/v1/jobs/{finished(service, ours)['id']}/events"
+    streams = service.app.state.streams
+    streams.total_tokens = 1
+    assert [len(kinds(ours.ask("GET", place).text)) for _ in range(2)] == [3, 3]
+    streams.total_tokens = 0
+    assert refused(ours.ask("GET", place), 503, "unavailable")["retryable"]
