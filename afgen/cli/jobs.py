@@ -165,6 +165,9 @@ def list_jobs(
     if as_json:
         print_json(listed(found))
         return
+    if not found:
+        say("There are no such jobs.")
+        return
     print_table(
         ("job", "state", "done", "took", "made", "item"),
         (

@@ -85,6 +85,9 @@ def list_schedules(url: Url = None, api_key: ApiKey = None, as_json: Json = Fals
     if as_json:
         print_json(listed(found))
         return
+    if not found:
+        say("There are no schedules.")
+        return
     print_table(
         ("schedule", "name", "when", "next"),
         ((one.id, one.name, f"{one.cron}\n{one.timezone}", _next(one)) for one in found),
