@@ -9,31 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from afgen.clock import seconds_at
 from afgen.errors import (
     AfgenError,
     AttemptFailedError,
     CancelRequestedError,
     LeaseError,
-    OptionError,
 )
 from afgen.jobs.blobs.interface import content_type_of
 from afgen.jobs.blobs.layout import attempt_prefix, work_prefix
-from afgen.jobs.facts import Facts
 from afgen.jobs.service import send
-from afgen.jobs.spec import JobSpec
 from afgen.jobs.states import JobState, Phase, Priority
-from afgen.jobs.store.jobs import JobFilter
 from afgen.jobs.store.leases import Result
-from afgen.jobs.tables import Job, Json
+from afgen.jobs.tables import Json
 from afgen.media.files import sha256_of
 from afgen.presets import Models
 from afgen.render.batch import Outcome, render_rows
 from afgen.render.report import Report
 from afgen.render.settings import Sources
 from afgen.render.take import Order, fingerprint_of
+from workers.alike import claim_alike, spec_of
 from workers.fetch import fetch_inputs
 from workers.holds import Hold
 from workers.parts import Parts
@@ -46,7 +41,6 @@ log = logging.getLogger(__name__)
 
 KEEP_S: Final = 0.5  # how often what is new of a half-made render is looked for
 MOMENT_S: Final = 1.0  # in which an idle worker takes a job that waits
-_LOOKED_AT: Final = 50  # jobs of a batch, for some that are like the one at hand
 _VIDEO: Final = "video.mp4"
 _REPORT: Final = "report.json"
 
@@ -69,10 +63,7 @@ def render_job(shop: Workshop, job_id: str) -> None:
     job = shop.store.leases.claim(job_id, shop.name)
     if job is None:
         return
-    claimed = [job]
-    with suppress(AfgenError):  # then it is made alone, and says itself what is wrong
-        claimed.extend(_alike(shop, job))
-    with shop.holds.keeping(claimed) as holds:
+    with shop.holds.keeping([job, *claim_alike(shop, job)]) as holds:
         try:
             with scratch(shop.scratch) as folder:
                 _render(shop, holds, folder)
@@ -88,54 +79,8 @@ def render_job(shop: Workshop, job_id: str) -> None:
             send(shop.store, shop.queue, [hold.job.id], hold.job.priority)
 
 
-def _alike(shop: Workshop, job: Job) -> Iterator[Job]:
-    """More jobs of the batch to be made at the same time, claimed one by one.
-
-    A job that has failed before is made alone: it may be what brings others down.
-    """
-    room = shop.settings.batch_rows - 1
-    if job.batch_id is None or job.attempts > 1 or not room or not _is_small(shop, job):
-        return
-    waiting = JobFilter(frozenset({JobState.QUEUED}), batch_id=job.batch_id)
-    sampling = _spec(job).settings.sampling
-    for other in shop.store.jobs.list(job.tenant_id, waiting, limit=_LOOKED_AT):
-        if (
-            other.attempts == 0
-            and _spec(other).settings.sampling == sampling
-            and _is_small(shop, other)
-            and (claimed := shop.store.leases.claim(other.id, shop.name)) is not None
-        ):
-            yield claimed
-            room -= 1
-        if not room:
-            return
-
-
-def _spec(job: Job) -> JobSpec:
-    """What a job asks for. Raises OptionError where an older version understood another thing."""
-    try:
-        return JobSpec.model_validate(job.spec)
-    except ValidationError as error:
-        raise OptionError(f"What {job.id} asks for is not understood: {error}.") from error
-
-
-def _is_small(shop: Workshop, job: Job) -> bool:
-    """Whether all recordings of a job are known to be short."""
-    inputs = _spec(job).inputs
-    assets = shop.store.assets.by_ids(job.tenant_id, sorted(inputs.asset_ids))
-    lengths_s = [
-        Facts.model_validate(assets[reference].facts or {}).duration_s
-        for role, reference in inputs.by_role.items()
-        if role != "portrait" and reference in assets
-    ]
-    given = len(inputs.by_role) - 1
-    return len(lengths_s) == given and all(
-        length_s is not None and length_s <= shop.settings.batch_row_s for length_s in lengths_s
-    )
-
-
 def _render(shop: Workshop, holds: Sequence[Hold], folder: Path) -> None:
-    settings = _spec(holds[0].job).settings
+    settings = spec_of(holds[0].job).settings
     models = shop.models(settings.preset, settings.device)
     pieces = {piece.order.output: piece for piece in _begun(shop, holds, folder, models)}
 
@@ -162,7 +107,7 @@ def _piece(shop: Workshop, hold: Hold, folder: Path, models: Models) -> Piece:
     """Fetch the inputs, and what is half-made already."""
     hold.enter(Phase.FETCHING)
     folder.mkdir()
-    spec = _spec(hold.job)
+    spec = spec_of(hold.job)
     files = fetch_inputs(shop, hold, spec, folder)
     sources = Sources(**files, avatar=spec.avatar)
     output = folder / _VIDEO
@@ -216,7 +161,7 @@ def _stored(shop: Workshop, piece: Piece, report: Report) -> Result:
     hold.enter(Phase.PUBLISHING)
     prefix = attempt_prefix(job.tenant_id, job.id, hold.lease.token)
     told = report.model_dump(mode="json", exclude={"sources"})
-    told["inputs"] = _spec(job).inputs.by_role
+    told["inputs"] = spec_of(job).inputs.by_role
     text = json.dumps(told, indent=2) + "\n"
     put_file, put_bytes = shop.blobs.put_file, shop.blobs.put_bytes
     made = {
