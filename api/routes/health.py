@@ -93,7 +93,7 @@ _NOT_READY: Responses = {
 
 
 @router.get("/healthz", summary="Is the process alive?")
-def healthz() -> Health:
+async def healthz() -> Health:
     """Asks nothing of anybody: restart the process if this does not answer."""
     return Health(status="ok")
 
@@ -134,7 +134,7 @@ def metrics(
 @router.get(
     "/problems/{code}", summary="What a problem means", responses=open_refusals(NotFoundError)
 )
-def problem(
+async def problem(
     code: Annotated[str, Path(max_length=64, description="of a problem", examples=["no_face"])],
 ) -> ProblemKind:
     """The `type` of a problem document leads here."""

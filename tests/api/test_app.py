@@ -1,6 +1,8 @@
 """What holds for every request: keys, tenants, rates, problems, headers, limits."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -154,3 +156,17 @@ def test_figures_are_for_this_machine_or_for_a_token(service: Service, ours: Cli
     assert 'route="/v1/jobs",status="201"' in figures
     passed_on = {"X-Forwarded-For": "203.0.113.9"}
     refused(service.http.get("/metrics", headers=passed_on), 401, "key_refused")
+
+
+def test_the_api_loads_nothing_that_renders() -> None:
+    code = "import sys, api.app; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"torch", "numpy", "cv2", "mediapipe", "workers", "afgen.presets"} & set(loaded)
+
+
+def test_a_tenant_may_not_make_more_video_a_day_than_its_quota(service: Service) -> None:
+    client = service.client("small", quota_seconds_a_day=5)
+    finished(service, client)
+    refused(client.ask("POST", "/v1/jobs", json=client.spec()), 429, "quota_exceeded")

@@ -1,12 +1,17 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from afgen.errors import QueueUnavailableError
+from afgen.errors import DatabaseUnavailableError, QueueUnavailableError
 from afgen.jobs.store.leases import Lease, Result, lease_of
 from tests.api.conftest import Client, Service, ids, refused
 
 ADDRESS = "https://media.example.com/call.mp4"
+
+
+def broken(*_: object, **__: object) -> None:
+    raise DatabaseUnavailableError("The connection to the database broke.")
 
 
 def finished(service: Service, client: Client) -> dict[str, Any]:
@@ -53,6 +58,22 @@ def test_the_same_request_makes_one_job(service: Service, ours: Client) -> None:
     assert len(service.queue.sent) == 1
     other = ours.ask("POST", "/v1/jobs", json=ours.spec(), headers={"Idempotency-Key": "one"})
     refused(other, 422, "idempotency_mismatch")
+
+
+def test_a_request_that_broke_off_is_gone_on_with(
+    service: Service, ours: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, headers = ours.spec(), {"Idempotency-Key": "one"}
+    with monkeypatch.context() as patched:
+        patched.setattr("afgen.jobs.service.send", broken)
+        response = ours.ask("POST", "/v1/jobs", json=spec, headers=headers)
+        refused(response, 503, "database_unavailable")
+    response = ours.ask("POST", "/v1/jobs", json=spec, headers=headers)
+    assert refused(response, 409, "idempotency_busy")["retryable"]
+    later = service.store.database.now() + timedelta(minutes=2)
+    monkeypatch.setattr(service.store.database, "now", lambda: later)
+    job = ours.post("/v1/jobs", spec, Idempotency_Key="one")
+    assert ids(ours.get("/v1/jobs")) == [job["id"]]
 
 
 def test_a_key_belongs_to_its_tenant(ours: Client, theirs: Client) -> None:
