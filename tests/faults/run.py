@@ -6,6 +6,7 @@ over the whole event log, all rows and all published files.
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -59,6 +60,7 @@ class Tally:
             "jobs": self.jobs,
             "seed": self.seed,
             "settings": SHORT,
+            "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[2], 1)},
             "violations": self.violations,
             "recovery_s": _summary(every),
             "cancel_s": _summary(self.cancel_s),
