@@ -333,6 +333,13 @@ class AlreadyRunningError(SetupError):
     hint = "Stop the other one first, or choose another folder."
 
 
+class TablesMissingError(SetupError):
+    """The database answers, and the service's tables are not in it."""
+
+    code = "tables_missing"
+    hint = "Make them with `python -m migrations`; `afgen up` does so by itself."
+
+
 class WeightsError(AfgenError):
     """Weights are missing, damaged, or do not fit the model."""
 

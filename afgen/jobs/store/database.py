@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
+from psycopg.errors import UndefinedTable
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from afgen.errors import DatabaseUnavailableError
+from afgen.errors import DatabaseUnavailableError, TablesMissingError
 from afgen.jobs.states import JobState
 from afgen.jobs.tables import Base, Job, UtcDateTime
 
@@ -164,9 +165,11 @@ def _begin_sqlite(connection: Connection) -> None:
 def _typed_errors() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise DatabaseUnavailableError("The database does not answer.") from error
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailableError("All connections to the database are in use.") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise DatabaseUnavailableError("The connection to the database broke.") from error
+        if isinstance(error.orig, UndefinedTable) or "no such table" in str(error.orig):
+            raise TablesMissingError("The database has not been set up.") from error
+        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+            raise DatabaseUnavailableError("The database does not answer.") from error
         raise

@@ -9,7 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
 import afgen
-from afgen.errors import ConflictError, DatabaseUnavailableError, NotFoundError
+from afgen.errors import (
+    ConflictError,
+    DatabaseUnavailableError,
+    NotFoundError,
+    TablesMissingError,
+)
 from afgen.jobs.store import Store
 from afgen.jobs.store.database import DatabaseTime, open_engine
 from afgen.jobs.tables import Tenant
@@ -77,6 +82,22 @@ def test_a_database_that_is_not_there_is_told_apart() -> None:
         store.database.ping()
     assert refused.value.retryable and "nobody" not in refused.value.message
     store.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite_url", "postgres_url"])
+def test_a_database_without_tables_is_told_apart(url: str, request: pytest.FixtureRequest) -> None:
+    store = Store(open_engine(request.getfixturevalue(url)))
+    store.database.ping()
+    for ask in (store.tenants.all, store.leases.take_back):
+        with pytest.raises(TablesMissingError, match="set up"):
+            ask()
+    store.close()
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    store = Store(open_engine(f"sqlite:///{tmp_path / 'nowhere' / 'service.db'}"))
+    with pytest.raises(DatabaseUnavailableError):
+        store.database.ping()
 
 
 @pytest.fixture
