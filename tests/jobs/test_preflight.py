@@ -15,6 +15,7 @@ from afgen.jobs.facts import AssetKind
 from afgen.jobs.preflight import Examiner
 from afgen.media.audio import write_wav
 from afgen.media.images import save_png
+from tests.service.servers import wait_until
 
 pytestmark = pytest.mark.slow  # the process takes seconds to start
 
@@ -60,6 +61,7 @@ def test_a_file_that_takes_too_long_costs_only_that() -> None:
     facts = patient.examine(AssetKind.RECORDING, ASSETS / "avatar.wav")
     (child,) = patient.pids
     os.kill(child, signal.SIGKILL)
+    wait_until(lambda: patient.pids == (), "the process has ended")
     assert patient.examine(AssetKind.RECORDING, ASSETS / "avatar.wav") == facts
     assert patient.pids != (child,)
     for examiner in (patient, hasty):
