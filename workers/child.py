@@ -42,6 +42,7 @@ def noting_farewell(leaving: Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        leaving.clear()  # this process may have been meant alone, and is given the next job
 
 
 @cache

@@ -16,3 +16,4 @@ def test_being_told_to_stop_is_noted_however_often(number: signal.Signals) -> No
             os.kill(os.getpid(), number)
         assert leaving.wait(10)
     assert signal.getsignal(number) == before
+    assert not leaving.is_set()

@@ -72,8 +72,9 @@ def test_a_cancel_is_confirmed_before_the_render_has_noticed(hold: Hold, client:
     client.store.jobs.cancel(client.tenant.id, hold.job.id)
     hold.look(HEARTBEAT_S)
     assert client.get(hold.job).state is JobState.CANCELED
-    with pytest.raises(CancelRequestedError):
-        hold.listen(drawn(1))
+    for progress in (drawn(1), Progress("Understanding", 1, None)):
+        with pytest.raises(CancelRequestedError):
+            hold.listen(progress)
 
 
 def test_a_hand_over_costs_no_attempt(hold: Hold, client: Client) -> None:
