@@ -116,7 +116,7 @@ def _welcome(stack: "Stack", profile: "Profile", is_new: bool, as_json: bool) ->
         say("           [dim]shown this once; commands on this machine know it[/]")
     say("  data     {}", stack.folder.path)
     say("  try      afgen jobs submit me.jpg call.mp4 --wait -o out.mp4")
-    say("  docs     {}/docs", profile.url)
+    say("  docs     {}/openapi.json", profile.url)
     say("  stop     Ctrl-C")
 
 
