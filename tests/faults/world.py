@@ -151,7 +151,7 @@ class World:
 @contextmanager
 def a_world(folder: Path, workers: int = 2) -> Iterator[World]:
     """Everything started, on free ports, in `folder`; everything stopped at the end."""
-    for name in ("redis", "s3"):
+    for name in ("redis", f"s3/{BUCKET}"):
         (folder / name).mkdir(parents=True)
     with ExitStack() as stack:
         postgres = stack.enter_context(postgres_server())
