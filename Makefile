@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CORE := $(VENV)/.core
 STAMP := $(VENV)/.installed
 FAULTS ?= 300
 
@@ -10,7 +11,7 @@ FAULTS ?= 300
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-demo: $(STAMP)   ## render the demo conversation and say where the video is
+demo: $(CORE)    ## render the demo conversation and say where the video is
 	$(BIN)/afgen demo
 
 test: $(STAMP)   ## the whole test suite
@@ -31,12 +32,16 @@ check: $(STAMP)  ## the fast lane: lint, types, layers, unit tests
 
 setup: $(STAMP)  ## make the virtual environment only
 
-$(STAMP): pyproject.toml
+$(CORE): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --editable .
 	@# Slim images lack libGL: the headless build of the same OpenCV needs none.
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		$(BIN)/pip install --quiet --force-reinstall --no-deps 'opencv-contrib-python-headless>=4.11,<4.12'
+	@touch $(CORE)
+
+$(STAMP): $(CORE)
+	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $(STAMP)
 
 clean:           ## remove the environment and caches
