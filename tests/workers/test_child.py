@@ -1,4 +1,3 @@
-import os
 import signal
 from threading import Event
 
@@ -13,7 +12,7 @@ def test_being_told_to_stop_is_noted_however_often(number: signal.Signals) -> No
     with noting_farewell(leaving):
         assert not leaving.is_set()
         for _ in range(2):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         assert leaving.wait(10)
     assert signal.getsignal(number) == before
     assert not leaving.is_set()
