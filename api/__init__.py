@@ -1,1 +1,1 @@
-"""The room of the job service's HTTP front. It will know `afgen.jobs` and nothing of `workers`."""
+"""The HTTP front of the job service: requests to use cases, errors to statuses."""
