@@ -26,16 +26,18 @@ def submit(
     spec: JobSpec,
     *,
     most_active: float,
+    depth: int,
     job_id: str | None = None,
 ) -> Job:
-    """Make a job and wake a worker. With a `job_id` chosen beforehand, doing it twice is doing it
-    once.
+    """Make a job and wake a worker, unless `depth` messages wait already: then the sweep does.
+
+    With a `job_id` chosen beforehand, doing it twice is doing it once.
 
     Raises AssetNotReadyError, QuotaError.
     """
     new = NewJob(job_id or new_id(Kind.JOB, store.database.now()), spec)
     job = store.jobs.create(tenant_id, new, most_active)
-    send(store, queue, [job.id], job.priority)
+    feed(store, queue, job.priority, depth)
     return job
 
 
@@ -61,10 +63,12 @@ def submit_batch(
     return batch
 
 
-def retry(store: Store, queue: Queue, tenant_id: str, job_id: str, *, most_active: float) -> Job:
-    """Queue a failed or canceled job anew and wake a worker. Raises as `Jobs.retry`."""
+def retry(
+    store: Store, queue: Queue, tenant_id: str, job_id: str, *, most_active: float, depth: int
+) -> Job:
+    """Queue a failed or canceled job anew, as `submit` does. Raises as `Jobs.retry`."""
     job = store.jobs.retry(tenant_id, job_id, most_active)
-    send(store, queue, [job.id], job.priority)
+    feed(store, queue, job.priority, depth)
     return job
 
 

@@ -83,6 +83,7 @@ def create(parts: Parts, who: Writer, once: OnceOfBody, body: JobIn) -> Response
             who.tenant_id,
             body,
             most_active=who.quotas.active_jobs,
+            depth=parts.settings.queue_depth,
             job_id=job_id,
         )
         return told(parts, job, parts.store.jobs.position(job))
@@ -150,8 +151,14 @@ def cancel(parts: Parts, who: Writer, job_id: JobId) -> JobOut:
 def retry(parts: Parts, who: Writer, job_id: JobId) -> JobOut:
     """Queue a failed or canceled job anew. What it had made is gone on with."""
     require_seconds_left(parts.store, who.tenant_id, who.quotas)
-    most = who.quotas.active_jobs
-    job = service.retry(parts.store, parts.queue, who.tenant_id, job_id, most_active=most)
+    job = service.retry(
+        parts.store,
+        parts.queue,
+        who.tenant_id,
+        job_id,
+        most_active=who.quotas.active_jobs,
+        depth=parts.settings.queue_depth,
+    )
     return told(parts, job, parts.store.jobs.position(job))
 
 

@@ -42,7 +42,9 @@ class Client:
     def job(self, seconds: int = 2, priority: Priority = Priority.INTERACTIVE) -> Job:
         """A job of so many seconds."""
         spec = self.spec(seconds, priority)
-        return service.submit(self.store, self.queue, self.tenant.id, spec, most_active=MANY)
+        return service.submit(
+            self.store, self.queue, self.tenant.id, spec, most_active=MANY, depth=MANY
+        )
 
     def batch(self, count: int, seconds: int = 2) -> tuple[Batch, list[Job]]:
         """A batch of jobs like that, with seeds of their own."""

@@ -45,7 +45,9 @@ def submit(client: Client, **inputs: str) -> Job:
     wanted = client.spec()
     given = wanted.inputs.model_copy(update=inputs)
     spec = wanted.model_copy(update={"inputs": given})
-    return service.submit(client.store, client.queue, client.tenant.id, spec, most_active=MANY)
+    return service.submit(
+        client.store, client.queue, client.tenant.id, spec, most_active=MANY, depth=MANY
+    )
 
 
 def mute(client: Client) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from afgen.jobs.states import JobState, Priority
 from afgen.jobs.store.database import Database, DatabaseTime, in_states
@@ -20,17 +20,26 @@ class Outbox:
         self._rules = rules
 
     def unsent(self, priority: Priority, limit: int) -> Sequence[str]:
-        """Ids of jobs that may start now, the longest waiting first."""
+        """Ids of jobs that may start now: tenants in turn, of each the longest waiting first.
+
+        What was sent counts as a tenant's turn, so that ten thousand jobs of one stand in nobody's
+        way for longer than the messages that are under way already.
+        """
         stale = Job.sent_at < DatabaseTime(-self._rules.resend_s)
+        is_unsent = or_(Job.sent_at.is_(None), stale)
+        place = func.row_number().over(
+            partition_by=Job.tenant_id,
+            order_by=(case((is_unsent, 1), else_=0), Job.queued_at, Job.id),
+        )
+        queued = (
+            select(Job.id, Job.queued_at, is_unsent.label("is_unsent"), place.label("place"))
+            .where(in_states(_QUEUED), Job.priority == priority, Job.queued_at <= DatabaseTime())
+            .subquery()
+        )
         waiting = (
-            select(Job.id)
-            .where(
-                in_states(_QUEUED),
-                Job.priority == priority,
-                Job.queued_at <= DatabaseTime(),
-                or_(Job.sent_at.is_(None), stale),
-            )
-            .order_by(Job.queued_at, Job.id)
+            select(queued.c.id)
+            .where(queued.c.is_unsent)
+            .order_by(queued.c.place, queued.c.queued_at, queued.c.id)
             .limit(limit)
         )
         with self._database.read() as session:

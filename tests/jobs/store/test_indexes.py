@@ -27,7 +27,6 @@ ASKED: dict[str, Ask] = {
     "claim_next": lambda store, _: store.leases.claim_next(Priority.BATCH, "worker"),
     "heartbeat": lambda store, _: store.leases.heartbeat(Lease("job_1", 1)),
     "take_back": lambda store, _: store.leases.take_back(),
-    "unsent": lambda store, _: store.outbox.unsent(Priority.BATCH, 10),
     "list": lambda store, tenant: store.jobs.list(tenant),
     "next page": lambda store, tenant: store.jobs.list(tenant, after=PLACE),
     "list by state": lambda store, tenant: store.jobs.list(tenant, QUEUED),
@@ -79,3 +78,10 @@ def test_reading_a_whole_table_is_seen(store: Store, tenant: Tenant) -> None:
     with plans(store.database.engine) as lines, store.database.read() as session:
         session.scalars(select(Job).where(Job.leased_by == "worker").order_by(Job.attempts)).all()
     assert len(wholes(lines)) == 2
+
+
+def test_turns_are_dealt_among_what_waits_alone(store: Store, tenant: Tenant) -> None:
+    store.batches.create(tenant.id, "bat_1", "", items(20), PLENTY)
+    with plans(store.database.engine) as lines:
+        store.outbox.unsent(Priority.BATCH, 10)
+    assert lines and not any("jobs" in line for line in wholes(lines))
