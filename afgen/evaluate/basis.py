@@ -1,7 +1,5 @@
-"""What the motion basis cannot say of tracked clips, in pixels of a face 220 px wide."""
+"""What a motion basis cannot say of clips that it was not fitted to."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,35 +7,19 @@ import numpy as np
 from afgen.autoencoder.mesh.basis import MotionBasis
 from afgen.autoencoder.mesh.fit import Residual, held_out, residual_px
 from afgen.data.landmarks import landmarks_in
-from afgen.errors import FileMissingError
 
 
-@dataclass(frozen=True, slots=True)
-class ClipResidual:
-    """One clip's mean distance between landmarks and their projection on the basis."""
+def held_out_residual(shards_dir: Path, basis: MotionBasis) -> Residual | None:
+    """Mean residual of the clips that a fit leaves out, in pixels of a face 220 px wide.
 
-    name: str
-    residual: Residual
-
-
-def basis_residuals(
-    shards_dir: Path, basis: MotionBasis, *, held_out_only: bool = False
-) -> Iterator[ClipResidual]:
-    """Residual of each tracked face of prepared samples; of those the fit left out, if wanted.
-
-    Raises FileMissingError if there is none.
+    Every clip counts the same. None where there are too few clips to leave one out. Raises as
+    `landmarks_in`.
     """
-    clips = landmarks_in(shards_dir).items()
-    wanted = [clip for i, clip in enumerate(clips) if held_out(i) or not held_out_only]
-    if not wanted:
-        raise FileMissingError(f"no tracked clips in {shards_dir} were left out of the fit")
-    for name, read in wanted:
-        yield ClipResidual(name, residual_px(read(), basis))
-
-
-def mean_residual(clips: list[ClipResidual]) -> Residual:
-    """Every clip counts the same."""
+    clips = landmarks_in(shards_dir).values()
+    residuals = [residual_px(read(), basis) for place, read in enumerate(clips) if held_out(place)]
+    if not residuals:
+        return None
     return Residual(
-        float(np.mean([clip.residual.features for clip in clips])),
-        float(np.mean([clip.residual.everything for clip in clips])),
+        float(np.mean([one.features for one in residuals])),
+        float(np.mean([one.everything for one in residuals])),
     )

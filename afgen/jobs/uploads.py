@@ -171,14 +171,13 @@ class Uploads:
             self.blobs.complete_upload(asset.blob_key, upload_id, parts)
 
     def _settle(self, asset: Asset) -> Asset:
-        keep = timedelta(days=self.settings.keep_inputs_days)
         try:
             with _at_hand(self.blobs, asset) as path:
                 facts = self._examine(asset, path)
                 sha256 = sha256_of(path)
         except InputError as error:
             if not error.retryable:
-                self._reject(asset, error, keep)
+                self._reject(asset, error)
             raise
         return self.store.assets.complete(
             asset.tenant_id,
@@ -186,10 +185,11 @@ class Uploads:
             bytes=asset.bytes,
             sha256=sha256,
             facts=facts.model_dump(mode="json", exclude_none=True),
-            keep=keep,
+            keep=self.settings.keep_inputs,
         )
 
-    def _reject(self, asset: Asset, error: AfgenError, keep: timedelta) -> None:
+    def _reject(self, asset: Asset, error: AfgenError) -> None:
+        keep = self.settings.keep_inputs
         self.store.assets.reject(asset.tenant_id, asset.id, error_record(error), keep)
         self.blobs.delete(asset.blob_key)
 

@@ -17,7 +17,6 @@ from afgen.media.probe import MediaInfo, VideoStream, probe
 from afgen.media.process import Child
 from afgen.signals import Floats, Image, Samples, to_samples
 
-_SAMPLE_BYTES = 4
 _MISSING_FRAMES = 25  # a picture stream may end this much before its packets say so
 
 

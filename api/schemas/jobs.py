@@ -9,7 +9,7 @@ from afgen.jobs.spec import Inputs, JobSpec
 from afgen.jobs.states import JobState, Phase, Priority
 from afgen.render.settings import RenderSettings
 from afgen.tracks.side import AvatarSide
-from api.schemas.common import LATER, NOW, ULID, ErrorOut, Json, Told, example
+from api.schemas.common import NOW, ULID, ErrorOut, Json, Told, example
 
 SPEC: Json = {
     "inputs": {"portrait": f"ast_{ULID}", "conversation": "https://media.example.com/call.mp4"},
@@ -125,13 +125,3 @@ class JobEvent(Told):
     job_id: str | None
     batch_id: str | None
     data: dict[str, Any]
-
-
-FINISHED_JOB: Json = JOB | {
-    "state": "succeeded",
-    "phase": None,
-    "finished_at": NOW,
-    "expires_at": LATER,
-    "progress": {"done": 4608, "total": 4608, "eta_s": None},
-    "outputs": {"video": OUTPUT},
-}

@@ -58,17 +58,6 @@ def from_released(
     return config, ours
 
 
-def from_float(weights: Mapping[str, Tensor]) -> tuple[LiaConfig, dict[str, Tensor]]:
-    """The same of FLOAT's checkpoint, which holds its generator and audio encoders too."""
-    part = {name: tensor for name, tensor in weights.items() if name.startswith(AVATAR_FORCING)}
-    return from_released(part)
-
-
-def from_lia(generator: Mapping[str, Tensor]) -> tuple[LiaConfig, dict[str, Tensor]]:
-    """The same of the entry `gen` of LIA's checkpoint."""
-    return from_released(generator, prefix="")
-
-
 def layout(config: LiaConfig) -> Iterator[Entry]:
     """Every parameter of the public layout at these sizes, without a prefix or the filter taps."""
     yield from _encoder(config)

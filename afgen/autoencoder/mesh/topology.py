@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from scipy.optimize import linear_sum_assignment
 
 Indices = NDArray[np.intp]
@@ -128,15 +128,6 @@ def load_topology() -> Topology:
     triangles_F3.setflags(write=False)
     mirror.setflags(write=False)
     return Topology(triangles_F3, mirror)
-
-
-def save_topology(topology: Topology, path: Path) -> None:
-    """Write the asset."""
-    arrays = {
-        "triangles": topology.triangles_F3.astype(np.int32),
-        "mirror": topology.mirror.astype(np.int32),
-    }
-    save_file(arrays, path)
 
 
 def triangles_from_edges(edges: Iterable[tuple[int, int]]) -> Triangles:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from afgen.errors import ItemKeyTakenError, NotFoundError
 from afgen.jobs.ids import Kind, new_ids
 from afgen.jobs.spec import BatchItem
-from afgen.jobs.states import ACTIVE, JobState
+from afgen.jobs.states import JobState
 from afgen.jobs.store.database import Database, in_states
 from afgen.jobs.store.lists import Place, page
 from afgen.jobs.store.moves import (
@@ -126,11 +126,6 @@ class Batches:
                 asked = {"cancel_requested_at": at}
                 move(session, JobState.CANCELED, at, mine, rules=self._rules, **asked)
             return bool(ids)
-
-
-def is_finished(counts: Mapping[JobState, int]) -> bool:
-    """Whether no job of a batch is left to be rendered."""
-    return not any(counts.get(state) for state in ACTIVE)
 
 
 def _require_different(items: Sequence[BatchItem]) -> None:

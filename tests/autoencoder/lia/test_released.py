@@ -11,7 +11,7 @@ from torch import Tensor
 from afgen.autoencoder.lia.config import LiaConfig
 from afgen.autoencoder.lia.folded import FoldedLia
 from afgen.autoencoder.lia.network import LiaNetwork
-from afgen.autoencoder.lia.released import from_float, from_lia, from_released, layout
+from afgen.autoencoder.lia.released import from_released, layout
 from afgen.checkpoint import fill
 from afgen.errors import WeightsMismatchError
 from tests.rule_made import (
@@ -141,9 +141,8 @@ def test_the_layout_of_lia_at_256_pixels_has_as_many_entries_and_numbers_as_list
 def test_other_members_of_the_family() -> None:
     weights = empty(64)
     bare = {name.removeprefix(AUTOENCODER): tensor for name, tensor in weights.items()}
-    assert from_lia(bare)[0] == LiaConfig(size=64)
+    assert from_released(bare, prefix="")[0] == LiaConfig(size=64)
     whole = {**weights, "fmt.pos_embed": torch.zeros(1)}
-    assert from_float(whole)[0] == LiaConfig(size=64)
     with pytest.raises(WeightsMismatchError, match=r"unexpected 'fmt\.pos_embed'"):
         from_released(whole)
 
@@ -151,7 +150,7 @@ def test_other_members_of_the_family() -> None:
 def test_narrower_networks_are_recognised() -> None:
     wanted = LiaConfig(size=128, latent_dim=48, directions=6, max_channels=40)
     named = {e.theirs: torch.empty(e.shape, device="meta") for e in layout(wanted)}
-    assert from_lia(named)[0] == wanted
+    assert from_released(named, prefix="")[0] == wanted
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import pytest
 
 from afgen.errors import AssetNotReadyError, ItemKeyTakenError, NotFoundError, QuotaError
 from afgen.jobs.spec import BatchItem
-from afgen.jobs.states import JobState, Priority
+from afgen.jobs.states import ACTIVE, JobState, Priority
 from afgen.jobs.store import Store
-from afgen.jobs.store.batches import is_finished
 from afgen.jobs.store.leases import lease_of
 from afgen.jobs.tables import Batch, Tenant
 from tests.jobs.made import PLENTY, RESULT, items, spec_of
@@ -71,7 +70,7 @@ def test_a_batch_ends_with_its_last_job(store: Store, tenant: Tenant) -> None:
     assert store.batches.get(tenant.id, batch.id).finished_at is not None
     last = store.events.after(tenant.id, 0, batch_id=batch.id)[-1]
     assert last.kind == "batch.finished" and last.data["counts"] == {"succeeded": 2}
-    assert is_finished(store.batches.counts([batch.id])[batch.id])
+    assert not ACTIVE & store.batches.counts([batch.id])[batch.id].keys()
 
 
 def test_the_end_of_a_batch_is_seen_once_when_jobs_end_at_once(
