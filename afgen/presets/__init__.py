@@ -67,7 +67,7 @@ PRESETS = {
         runs_on="CPU, about real time on two cores",
         family=Portrait(
             weights="portrait/generator.safetensors",
-            sha256="e600d93b664d01ff0fec52c50cf5dad83ef4d104c1368134e9ac72d61d1b85db",
+            sha256="f803af2f3e514562e6fba4818b3703eeed8980755caeac6d26b53707e279fed8",
             licence="Apache-2.0; trained on the GRID corpus (CC BY 4.0) and simulated listeners",
             continuity=Continuity(seam_frames=4, smooth_dims=POSE.stop),
             context_noise=0.05,
