@@ -15,9 +15,10 @@ from workers.workshop import Workshop, open_workshop
 
 def warm_up() -> None:
     """Remove what killed processes left, and load the models of the default preset."""
-    shop, usual = this_workshop(), RenderSettings()
-    remove_abandoned(shop.scratch)
-    shop.models(usual.preset, usual.device)
+    with ending_at_once():
+        shop, usual = this_workshop(), RenderSettings()
+        remove_abandoned(shop.scratch)
+        shop.models(usual.preset, usual.device)
 
 
 def render(job_id: str) -> None:
@@ -25,6 +26,19 @@ def render(job_id: str) -> None:
     shop = this_workshop()
     with noting_farewell(shop.holds.leaving):
         render_job(shop, job_id)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Have SIGTERM end the process, as it does by default, while there is nothing to hand over.
+
+    Celery has its children ignore it, and waits for one that loads models until that is done.
+    """
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

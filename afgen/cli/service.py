@@ -54,7 +54,8 @@ def up(
     from afgen.jobs.embedded.stack import Stack, free_port
     from migrations import upgrade
 
-    folder = DataFolder((data or default_folder()).absolute())
+    os.umask(0o077)  # a folder that was there already may let others in
+    folder = DataFolder((data or default_folder()).resolve())
     folder.prepare()
     for asked in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked, _interrupt)

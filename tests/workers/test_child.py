@@ -3,7 +3,7 @@ from threading import Event
 
 import pytest
 
-from workers.child import noting_farewell
+from workers.child import ending_at_once, noting_farewell
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
@@ -16,3 +16,13 @@ def test_being_told_to_stop_is_noted_however_often(number: signal.Signals) -> No
         assert leaving.wait(10)
     assert signal.getsignal(number) == before
     assert not leaving.is_set()
+
+
+def test_sigterm_ends_a_child_that_holds_nothing() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with ending_at_once():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

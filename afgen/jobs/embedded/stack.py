@@ -5,7 +5,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import httpx
@@ -52,7 +52,7 @@ class Stack:
             log=self.folder.log("redis"),
             environment=os.environ,
         )
-        return (redis,), (self._api, self._afgen("worker"), self._afgen("beat"))
+        return (redis,), (self._api, self._worker, self._afgen("beat"))
 
     @property
     def _api(self) -> Program:
@@ -63,6 +63,11 @@ class Stack:
             self.environment,
             ready=lambda: _answers(self.url),
         )
+
+    @property
+    def _worker(self) -> Program:
+        """A child that is still loading models hears of no end but by a signal of its own."""
+        return replace(self._afgen("worker"), all_told=True)
 
     def _afgen(self, name: str) -> Program:
         return Program(name, _command(name), self.folder.log(name), self.environment)

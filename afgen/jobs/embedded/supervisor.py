@@ -36,7 +36,10 @@ def always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `ready` says whether others can rely on it; `given` is its standard input."""
+    """What to run. `ready` says whether others can rely on it; `given` is its standard input.
+
+    `all_told` has what the program itself has started be told to stop, too.
+    """
 
     name: str
     command: Sequence[str]
@@ -45,6 +48,7 @@ class Program:
     given: bytes = b""
     ready: Callable[[], bool] = always
     stop_s: float = STOP_S
+    all_told: bool = False
 
 
 def pause_s(failures: int) -> float:
@@ -209,7 +213,8 @@ def _how(code: int) -> str:
 
 def _signal(child: _Child, number: signal.Signals) -> None:
     if child.process is not None and child.process.poll() is None:
-        child.process.send_signal(number)
+        tell = os.killpg if child.program.all_told else os.kill
+        tell(child.process.pid, number)
 
 
 def _kill_group(child: _Child) -> None:

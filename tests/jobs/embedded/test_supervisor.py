@@ -66,6 +66,24 @@ def test_what_ends_begins_anew_after_a_pause(program: Callable[..., Program]) ->
     assert told[0] == ("it", "ended (SIGKILL); starting again in 0.5 s")
 
 
+def test_what_a_program_has_started_can_be_told_to_stop_with_it(
+    program: Callable[..., Program], tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    inner = (
+        "import os, signal, sys; r, w = os.pipe(); inner = os.fork() == 0\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (open({str(told)!r}, 'w'), os._exit(0)))\n"
+        "if inner: os.write(w, b'.'); signal.pause()\n"
+        "else: os.read(r, 1); signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    )
+    ready = tmp_path / "ready"
+    code = f"{inner}open({str(ready)!r}, 'w'); os.wait()"
+    supervisor, _ = supervised([program("it", code, ready=ready.exists, all_told=True)])
+    with supervisor:
+        pass
+    assert told.exists()
+
+
 def test_pauses_grow_to_a_limit() -> None:
     assert [pause_s(failures) for failures in (1, 2, 3)] == [0.5, 1.0, 2.0]
     assert pause_s(1000) == LONGEST_PAUSE_S
