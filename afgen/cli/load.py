@@ -43,12 +43,12 @@ def service(
 
 def _load(rate_hz: float, seconds: float) -> "Figures":
     from afgen.jobs.bench.load import run_load
-    from afgen.jobs.embedded.stack import Stack, free_port
+    from afgen.jobs.embedded.stack import Stack, free_port, listening
     from afgen.jobs.embedded.supervisor import Supervisor
 
-    with _folder() as folder:
+    with _folder() as folder, listening(0) as listener:
         token = _token(folder)
-        stack = Stack(folder, "127.0.0.1", free_port(0), free_port(0))
+        stack = Stack(folder, listener, free_port())
         redis, (api, *_) = stack.waves
         with Supervisor((redis, (api,)), lambda _name, _news: None):
             return run_load(stack.url, token, rate_hz=rate_hz, seconds=seconds)

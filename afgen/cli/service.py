@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -51,7 +52,7 @@ def up(
     Database, files and logs lie in one folder. Ctrl-C stops all; jobs go on at the next start.
     """
     from afgen.jobs.embedded.folder import DataFolder, default_folder
-    from afgen.jobs.embedded.stack import Stack, free_port
+    from afgen.jobs.embedded.stack import Stack, free_port, listening
     from migrations import upgrade
 
     os.umask(0o077)  # a folder that was there already may let others in
@@ -59,8 +60,8 @@ def up(
     folder.prepare()
     for asked in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked, _interrupt)
-    with folder.held():
-        stack = Stack(folder, host, free_port(port, host), free_port(0))
+    with folder.held(), listening(port, host) as listener:
+        stack = Stack(folder, listener, free_port())
         if port not in (0, stack.port):
             say("[yellow]note[/] port {} is taken: the API gets {}", port, stack.port)
         upgrade(folder.settings)
@@ -125,6 +126,9 @@ def serve(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Of the API.")] = 8000,
     processes: Annotated[int, typer.Option(help="That answer requests.", min=1)] = 1,
+    fd: Annotated[
+        int | None, typer.Option(help="Of a socket that listens already.", hidden=True)
+    ] = None,
 ) -> None:
     """Run the API alone; AFGEN_* variables say where database, Redis and storage are.
 
@@ -136,16 +140,18 @@ def serve(
     from api.logs import log_config
 
     load_settings()
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=processes,
-        access_log=False,
-        log_config=log_config(),
-        timeout_graceful_shutdown=3,  # streams of events have no end of their own
-    )
+    options: dict[str, Any] = {
+        "app": "api.app:create_app",
+        "factory": True,
+        "access_log": False,
+        "log_config": log_config(),
+        "timeout_graceful_shutdown": 3,  # streams of events have no end of their own
+    }
+    if fd is None:
+        uvicorn.run(**options, host=host, port=port, workers=processes)
+    else:
+        with socket.socket(fileno=fd) as listener:
+            uvicorn.Server(uvicorn.Config(**options)).run(sockets=[listener])
 
 
 def worker(queues: Queues = "interactive,batch") -> None:

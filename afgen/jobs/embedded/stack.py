@@ -5,28 +5,39 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import httpx
 
+from afgen.errors import OptionError
 from afgen.jobs.embedded.folder import DataFolder
 from afgen.jobs.embedded.redis import redis_program, redis_url
 from afgen.jobs.embedded.supervisor import Program
 
 THIS_MACHINE: Final = "127.0.0.1"
 _ANSWER_S: Final = 2.0
+_BACKLOG: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The programs and the settings that they share."""
+    """The programs and the settings that they share.
+
+    The API answers at `listener`, which is ours: between the start of one and the next, nobody
+    else can take the port, and requests wait instead of being refused.
+    """
 
     folder: DataFolder
-    host: str
-    port: int
+    listener: socket.socket
     redis_port: int
     redis_password: str = field(default_factory=lambda: secrets.token_hex(24), repr=False)
+
+    @property
+    def port(self) -> int:
+        """Of the API."""
+        return int(self.listener.getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -58,10 +69,11 @@ class Stack:
     def _api(self) -> Program:
         return Program(
             "api",
-            _command("serve", "--host", self.host, "--port", str(self.port)),
+            _command("serve", "--fd", str(self.listener.fileno())),
             self.folder.log("api"),
             self.environment,
             ready=lambda: _answers(self.url),
+            kept_open=(self.listener.fileno(),),
         )
 
     @property
@@ -73,17 +85,24 @@ class Stack:
         return Program(name, _command(name), self.folder.log(name), self.environment)
 
 
-def free_port(wanted: int, host: str = THIS_MACHINE) -> int:
-    """`wanted` if nobody listens there, else some port that is free right now."""
+def listening(wanted: int, host: str = THIS_MACHINE) -> socket.socket:
+    """A socket that listens on `wanted` if nobody else does, else on some port that is free.
+
+    Raises OptionError if there is no such address on this machine.
+    """
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise AssertionError("the system always has a free port")
+        with suppress(OSError):
+            return socket.create_server((host, port), backlog=_BACKLOG)
+    raise OptionError(
+        f"This machine cannot listen on {host}.",
+        hint="Give an address of its own with --host, or 0.0.0.0 for all of them.",
+    )
+
+
+def free_port() -> int:
+    """Some port that is free right now."""
+    with listening(0) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _command(*arguments: str) -> tuple[str, ...]:

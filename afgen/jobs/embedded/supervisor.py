@@ -38,7 +38,8 @@ def always() -> bool:
 class Program:
     """What to run. `ready` says whether others can rely on it; `given` is its standard input.
 
-    `all_told` has what the program itself has started be told to stop, too.
+    `all_told` has what the program itself has started be told to stop, too; `kept_open` are files
+    of ours that stay open in it, under the same numbers.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Program:
     ready: Callable[[], bool] = always
     stop_s: float = STOP_S
     all_told: bool = False
+    kept_open: Sequence[int] = ()
 
 
 def pause_s(failures: int) -> float:
@@ -156,6 +158,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 env=dict(program.environment),
                 start_new_session=True,
+                pass_fds=program.kept_open,
             )
         with suppress(BrokenPipeError), child.process.stdin or nullcontext() as pipe:
             if pipe is not None:
