@@ -25,7 +25,7 @@ from afgen.data.shards import open_shards
 from afgen.media.images import save_png
 from afgen.signals import Image
 from afgen.train.beginning import hear_motion, untrained_network
-from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
+from afgen.train.checkpoints import averaged
 from afgen.train.discriminator import Discriminator, DiscriminatorConfig
 from afgen.train.distributed import ALONE, World
 from afgen.train.loop import (
@@ -356,11 +356,10 @@ def sheet_of(batch: Batch, drawn_BCHW: Tensor, *, rows: int = 8) -> Image:
 
 def export_autoencoder(run_dir: Path, path: Path, settings: AutoencoderRecipe) -> str:
     """Write the averaged weights of a run's best checkpoint, its basis orthonormal; the SHA-256."""
-    state = read_checkpoint(chosen_checkpoint(run_dir))
+    weights, provenance = averaged(run_dir, AUTOENCODER)
     network = LiaNetwork(settings.model)
-    network.load_state_dict(state["players"][AUTOENCODER]["average"])
+    network.load_state_dict(weights)
     network.basis.orthonormalise_()
-    provenance = {**state["provenance"], "steps": int(state["step"])}
     return save_autoencoder(path, network, provenance=provenance)
 
 

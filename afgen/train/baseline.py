@@ -17,17 +17,11 @@ from afgen.baseline.model import WindowGenerator
 from afgen.baseline.weights import save_baseline
 from afgen.data.bank import BankConfig
 from afgen.data.shards import open_shards
-from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
+from afgen.train.checkpoints import averaged
 from afgen.train.distributed import ALONE, World
+from afgen.train.forcing import Forcing, ForcingConfig, draw_presence, held_out_mean
 from afgen.train.generator import RECIPES as GENERATOR_RECIPES
-from afgen.train.generator import (
-    Forcing,
-    ForcingConfig,
-    GeneratorRecipe,
-    draw_presence,
-    features_config,
-    held_out_mean,
-)
+from afgen.train.generator import GeneratorRecipe, features_config
 from afgen.train.loop import (
     Averages,
     LearningConfig,
@@ -154,14 +148,14 @@ def export_baseline(
 
     `half` stores float16, as the generator's are, which loading turns back.
     """
-    state = read_checkpoint(chosen_checkpoint(run_dir))
+    weights, provenance = averaged(run_dir, PLAYER)
     model = WindowGenerator(settings.model)
-    model.load_state_dict(state["players"][PLAYER]["average"])
+    model.load_state_dict(weights)
     path.parent.mkdir(parents=True, exist_ok=True)
     return save_baseline(
         path,
         model,
-        provenance={**state["provenance"], "steps": int(state["step"])},
+        provenance=provenance,
         features=features_config(settings.data.family),
         dtype=torch.float16 if half else None,
     )

@@ -7,6 +7,7 @@ from pickle import UnpicklingError
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from afgen.errors import WeightsDamagedError, WeightsMissingError
 
@@ -49,6 +50,16 @@ def last_checkpoint(run_dir: Path) -> Path:
 def chosen_checkpoint(run_dir: Path) -> Path:
     """The one to use: the best where the run has evaluated, else the last."""
     return run_dir / BEST if (run_dir / BEST).exists() else last_checkpoint(run_dir)
+
+
+def averaged(run_dir: Path, player: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A player's averaged weights, of the best checkpoint or else the last, and their provenance.
+
+    Raises WeightsMissingError, WeightsDamagedError.
+    """
+    state = read_checkpoint(chosen_checkpoint(run_dir))
+    provenance = {**state["provenance"], "steps": int(state["step"])}
+    return state["players"][player]["average"], provenance
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

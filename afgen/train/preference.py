@@ -27,18 +27,16 @@ from afgen.generator.continuity import Continuity
 from afgen.generator.loss import block_times, flow_errors, preference_loss
 from afgen.generator.model import MotionGenerator
 from afgen.generator.weights import generator_from, save_generator
-from afgen.train.checkpoints import chosen_checkpoint, read_checkpoint
+from afgen.train.checkpoints import averaged
 from afgen.train.distributed import ALONE, World
-from afgen.train.generator import (
+from afgen.train.forcing import (
     EVALUATED_PARTS,
-    GENERATOR,
     PAPER_FORCING,
-    WEIGHTS,
     Forcing,
     ForcingConfig,
-    as_generator,
     conditions_of,
 )
+from afgen.train.generator import GENERATOR, WEIGHTS, as_generator
 from afgen.train.given import trainable
 from afgen.train.loop import (
     Averages,
@@ -253,13 +251,13 @@ def preference_task(
 
 def export_preferred(run_dir: Path, path: Path, begun: Checkpoint, *, half: bool = True) -> str:
     """Write the averaged weights of a run for the package; the SHA-256. See `export_generator`."""
-    state = read_checkpoint(chosen_checkpoint(run_dir))
+    weights, provenance = averaged(run_dir, GENERATOR)
     model = trainable(begun)
-    model.load_state_dict(state["players"][GENERATOR]["average"])
+    model.load_state_dict(weights)
     return save_generator(
         path,
         model,
-        provenance={**state["provenance"], "steps": int(state["step"])},
+        provenance=provenance,
         features=begun.config["features"],
         dtype=torch.float16 if half else None,
     )

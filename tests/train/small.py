@@ -10,7 +10,8 @@ from afgen.data.bank import FIELDS, Bank
 from afgen.data.body import load_body
 from afgen.data.examples import ConversationConfig, compose
 from afgen.generator.config import GeneratorConfig, portrait
-from afgen.train.generator import ForcingConfig, GeneratorRecipe
+from afgen.train.forcing import ForcingConfig
+from afgen.train.generator import GeneratorRecipe
 from afgen.train.loop import LearningConfig, LoopConfig
 from afgen.train.material import Material
 from afgen.train.recipe import Recipe

@@ -11,7 +11,8 @@ from afgen.data.bank import Cut
 from afgen.data.body import load_body
 from afgen.errors import OptionError
 from afgen.generator.weights import generator_from, save_generator
-from afgen.train.generator import GENERATOR, Forcing, features_config
+from afgen.train.forcing import Forcing
+from afgen.train.generator import GENERATOR, features_config
 from afgen.train.given import trainable
 from afgen.train.log import read_log
 from afgen.train.loop import Part, train
