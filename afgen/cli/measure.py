@@ -198,7 +198,7 @@ def lips(
     from afgen.evaluate.lips import measure_lips
     from afgen.presets import load_models
 
-    sampler = load_models("portrait").sampler(10, 2.0, 1.0)
+    sampler = load_models("portrait").sampler(10)
     _show([asdict(score) for score in measure_lips(sampler, shards, draws=draws)], as_json)
 
 
@@ -215,7 +215,7 @@ def listening(
     from afgen.evaluate.listening import measure_listening
     from afgen.presets import load_models
 
-    sampler = load_models("portrait").sampler(10, 2.0, 1.0)
+    sampler = load_models("portrait").sampler(10)
     report = measure_listening(sampler, shards, conversations=conversations)
     _show([asdict(report)], as_json)
 
@@ -288,7 +288,7 @@ def drift(
     reference_D = autoencoder.reference_motion(person)
     rows: list[dict[str, Any]] = []
     for strength in sorted({0.0, anchor}):
-        sampler = models.sampler(nfe, 2.0, 1.0, anchor=strength)
+        sampler = models.sampler(nfe, anchor=strength)
         measured = measure_drift(
             sampler,
             models.features["streaming"],

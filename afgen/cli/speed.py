@@ -46,7 +46,7 @@ def generator(
     from afgen.evaluate.generator_speed import bench_generator, generator_targets
 
     models = bench_models(preset, device, untrained, number=number, threads=threads, hearing=False)
-    model = models.sampler(nfe, 2.0, 1.0, first_window=first_window).model
+    model = models.sampler(nfe, first_window=first_window).model
     counts = sorted({1, rows})
     speeds = [
         bench_generator(model, rows=count, nfe=nfe, blocks=blocks, draw=models.draw)

@@ -68,7 +68,7 @@ def measure_turns(
     neutral_D = np.zeros(autoencoder.motion_dim, np.float32)
     played = part_played(found.conversation, only)
     conditions = assemble(played, models.features["streaming"])
-    blocks = stream(models.sampler(10, 2.0, 1.0), conditions, neutral_D, seed=seed)
+    blocks = stream(models.sampler(10), conditions, neutral_D, seed=seed)
     motion_TD = np.concatenate([block.motion_TD for block, _ in blocks])[:frames]
     return score_turns(recording.name, motion_TD, speech_T)
 
