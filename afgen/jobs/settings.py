@@ -46,8 +46,8 @@ class ServiceSettings(BaseSettings):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
 
-    lease_s: float = Field(60, gt=0, description="a worker silent for so long has lost its job")
-    heartbeat_s: float = Field(10, gt=0)
+    lease_s: float = Field(30, gt=0, description="a worker silent for so long has lost its job")
+    heartbeat_s: float = Field(5, gt=0)
     cancel_poll_s: float = Field(0.5, gt=0)
     sweep_s: float = Field(5, gt=0)
     resend_s: float = Field(60, gt=0, description="after so long a message may have been lost")

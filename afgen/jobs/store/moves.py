@@ -26,7 +26,7 @@ from afgen.jobs.tables import Asset, Batch, Job, JobAsset, Json, Tenant
 class JobRules:
     """How long and how often things may take."""
 
-    lease_s: float = 60.0
+    lease_s: float = 30.0
     max_attempts: int = 3
     backoff_s: float = 5.0  # before the second attempt, doubled before each further one
     resend_s: float = 60.0
