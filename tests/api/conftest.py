@@ -56,7 +56,7 @@ class Believer(Examiner):
     """Takes a file for what it says it is: `portrait`, `video`, `sound`, `silence`."""
 
     def examine(self, kind: AssetKind, path: Path) -> Facts:
-        word = path.read_bytes().split(maxsplit=1)[0]
+        word = (path.read_bytes().split(maxsplit=1) or [b""])[0]
         if kind is AssetKind.PORTRAIT and word == b"portrait":
             return Facts(width=640, height=480, face=FaceFacts(width=200, height=220))
         sound = AudioFacts(rate_hz=48000, channels=2, codec="aac", audible=word != b"silence")

@@ -43,7 +43,9 @@ def submit(client: Client, role: str, name: str) -> Job:
     spec = client.spec()
     inputs = spec.inputs.model_copy(update={role: client.upload(name)})
     spec = spec.model_copy(update={"inputs": inputs})
-    return submit_job(client.store, client.queue, client.tenant.id, spec, most_active=MANY)
+    return submit_job(
+        client.store, client.queue, client.tenant.id, spec, most_active=MANY, depth=MANY
+    )
 
 
 def test_fifty_malformed_files_end_fifty_jobs_and_no_worker(
