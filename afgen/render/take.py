@@ -7,8 +7,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
+
 from afgen.autoencoder.interface import MotionAutoencoder
-from afgen.clock import seconds_at
+from afgen.clock import SAMPLES_PER_FRAME, seconds_at
 from afgen.errors import NoPersonError
 from afgen.generator.state import StreamState
 from afgen.media.encode import VideoWriter
@@ -161,7 +163,9 @@ def part_played(conversation: Conversation, only: str | None) -> Conversation:
         user = conversation.user
         if user.audio_S is None and user.motion_TD is None:
             raise NoPersonError("There is no user to listen to.", hint="Leave --only out.")
-        return replace(conversation, avatar=replace(conversation.avatar, audio_S=None))
+        # Silence, not an unknown voice: one who may be talking unheard would move their lips.
+        silence_S = np.zeros(conversation.frames * SAMPLES_PER_FRAME, np.int16)
+        return replace(conversation, avatar=replace(conversation.avatar, audio_S=silence_S))
     return conversation
 
 

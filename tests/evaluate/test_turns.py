@@ -52,6 +52,4 @@ def test_two_voices_are_understood_and_played(tmp_path: Path) -> None:
     assert score.open_talking > 2 * score.open_listening
     silent = measure_turns(load_models("portrait", "cpu"), tmp_path / "call.wav", only="listening")
     assert silent.talking_s == score.talking_s
-    # A voice that does not count moves no lips: they are as open while it is heard as after it.
-    follows, ignores = (one.open_talking / one.open_listening for one in (score, silent))
-    assert ignores < 0.5 * follows
+    assert silent.open_talking < 0.5 * score.open_talking
