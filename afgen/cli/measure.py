@@ -12,6 +12,7 @@ from afgen.cli.terminal import Json, checked, print_json, print_table, say
 
 if TYPE_CHECKING:
     from afgen.evaluate.metrics.bootstrap import Estimate
+    from afgen.evaluate.reconstruction import Gain, Reconstruction
     from afgen.signals import Floats
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
@@ -95,42 +96,43 @@ def reconstruction(
     pairs = FaceShards(opened, clips, network.config.size)
     measured = list(measure_reconstruction(network, pairs, ReconstructionConfig(targets)))
     named = [(clip.key, one) for clip, one in zip(clips, measured, strict=True)]
-    rows = [
-        {
-            "clip": name,
-            "dB": one.drawn.psnr_db,
-            "stretched dB": one.stretched.psnr_db,
-            "still dB": one.still.psnr_db,
-            "copy dB": one.copied.psnr_db,
-            "face dB": one.drawn.face_psnr_db,
-            "copy face": one.copied.face_psnr_db,
-            "lips dB": one.drawn.lips_psnr_db,
-            "copy lips": one.copied.lips_psnr_db,
-            "SSIM": one.drawn.face_ssim,
-            "still SSIM": one.still.face_ssim,
-            "copy SSIM": one.copied.face_ssim,
-            "gradient": one.drawn.face_gradient,
-            "copy gradient": one.copied.face_gradient,
-        }
-        for name, one in [*named, ("mean", summary(measured))]
-    ]
+    rows = [_drawn_row(name, one) for name, one in [*named, ("mean", summary(measured))]]
     better = gains(measured, [person_of(opened.entry(clip.key)) for clip in clips])
     if as_json:
         told = {"clips": rows, "gains": [asdict(one) for one in better]}
         print_json(json.dumps(told, indent=2))
         return
     _show(rows, as_json)
-    _show(
-        [
-            {
-                "better by": one.figure,
-                "than a copy": _interval(one.over_copied),
-                "than without motion": _interval(one.over_still),
-            }
-            for one in better
-        ],
-        as_json,
-    )
+    _show([_gain_row(one) for one in better], as_json)
+
+
+def _drawn_row(name: str, one: "Reconstruction") -> dict[str, Any]:
+    """What a clip's frames are like: drawn, drawn without motion, and the source itself."""
+    return {
+        "clip": name,
+        "dB": one.drawn.psnr_db,
+        "stretched dB": one.stretched.psnr_db,
+        "still dB": one.still.psnr_db,
+        "copy dB": one.copied.psnr_db,
+        "face dB": one.drawn.face_psnr_db,
+        "copy face": one.copied.face_psnr_db,
+        "lips dB": one.drawn.lips_psnr_db,
+        "copy lips": one.copied.lips_psnr_db,
+        "SSIM": one.drawn.face_ssim,
+        "still SSIM": one.still.face_ssim,
+        "copy SSIM": one.copied.face_ssim,
+        "gradient": one.drawn.face_gradient,
+        "copy gradient": one.copied.face_gradient,
+    }
+
+
+def _gain_row(one: "Gain") -> dict[str, Any]:
+    """By how much drawing beats both of what it is held against."""
+    return {
+        "better by": one.figure,
+        "than a copy": _interval(one.over_copied),
+        "than without motion": _interval(one.over_still),
+    }
 
 
 def _interval(estimate: "Estimate") -> str:
