@@ -10,6 +10,7 @@ from typing import Any, Final
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
+from afgen.jobs.queue import tls
 from afgen.jobs.settings import ServiceSettings
 from afgen.jobs.states import Priority
 
@@ -24,7 +25,7 @@ CHILD_KIB: Final = 6 * 2**20
 def create_app(settings: ServiceSettings) -> Celery:
     """The application for workers of these settings."""
     app = Celery("afgen", broker=settings.redis_url, include=["workers.tasks"])
-    app.conf.update(configuration())
+    app.conf.update(configuration(), broker_use_ssl=tls(settings.redis_url))
     return app
 
 
@@ -50,6 +51,7 @@ def configuration() -> dict[str, Any]:
         "task_queues": [_queue(name) for name in QUEUES],
         "task_default_queue": QUEUES[0],
         "task_create_missing_queues": False,
+        "broker_transport": "workers.broker:Transport",
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {

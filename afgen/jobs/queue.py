@@ -1,7 +1,8 @@
 """Messages to workers: the name of a task and an id. They may be lost or come twice."""
 
+import ssl
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
@@ -59,6 +60,7 @@ def open_queue(redis_url: str, timeout_s: float = 2.0) -> CeleryQueue:
     """The messages of a service, for those who send them only. Connects when first used."""
     app = Celery("afgen", broker=redis_url, set_as_current=False)
     app.conf.update(
+        broker_use_ssl=tls(redis_url),
         broker_connection_timeout=timeout_s,
         broker_transport_options={
             "socket_timeout": timeout_s,
@@ -68,3 +70,11 @@ def open_queue(redis_url: str, timeout_s: float = 2.0) -> CeleryQueue:
         task_ignore_result=True,
     )
     return CeleryQueue(app)
+
+
+def tls(redis_url: str) -> dict[str, Any] | Literal[False]:
+    """How to speak TLS with a broker at `rediss://`: its certificate is checked, as everywhere.
+
+    The URL may say otherwise (`?ssl_cert_reqs=none`) or add to it (`?ssl_ca_certs=...`).
+    """
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if redis_url.startswith("rediss://") else False
