@@ -107,6 +107,9 @@ def _show(load: "Figures", queues: "list[QueueFigures]") -> None:
     print_table(
         ("call", "p99"), [(name, f"{ms:.1f} ms") for name, ms in load.slowest_calls.items()]
     )
+    if load.error_kinds:
+        failed = [(kind, str(times)) for kind, times in load.error_kinds.items()]
+        print_table(("failed (0: no answer)", "times"), failed)
     print_table(
         ("waiting", "made in", "page of 50, p50", "p95", "claims a second"),
         [

@@ -28,6 +28,9 @@ UP_EXAMPLES = """
   afgen up --data /srv/afgen --port 9000 --host 0.0.0.0
 """
 
+# Longer than the minute of most proxies, which else now and then ask on a connection just closed.
+KEEP_ALIVE_S = 75
+
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder of all data: $AFGEN_DATA, else ~/.local/share/afgen."),
@@ -145,6 +148,7 @@ def serve(
         "factory": True,
         "access_log": False,
         "log_config": log_config(),
+        "timeout_keep_alive": KEEP_ALIVE_S,
         "timeout_graceful_shutdown": 3,  # streams of events have no end of their own
     }
     if fd is None:

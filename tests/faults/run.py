@@ -24,11 +24,12 @@ from afgen.jobs.tables import Job
 from tests.faults.checker import Checker, percentile
 from tests.faults.faults import FAULTS, GoneError, chosen
 from tests.faults.table import table
-from tests.faults.world import LENGTHS_S, SHORT, World, a_world, insist, wait_for
+from tests.faults.world import LENGTHS_S, World, a_world, insist, wait_for
 
 UNDER_WAY = 3
 CANCEL_EVERY = 10  # faults
 RECOVERY_LIMIT_S = 300.0
+TOLD = ("lease_s", "heartbeat_s", "sweep_s", "resend_s")  # settings that recovery depends on
 RUNNING = (JobState.RUNNING, JobState.CANCELING)
 
 
@@ -42,6 +43,7 @@ class Tally:
     cancel_s: list[float] = field(default_factory=list)
     jobs: int = 0
     violations: list[str] = field(default_factory=list)
+    settings: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -50,7 +52,10 @@ class Tally:
         recovery_s = kept["every_recovery_s"]
         faults = Counter({name: len(values) for name, values in recovery_s.items()})
         every_cancel_s, violations = kept["every_cancel_s"], kept["violations"]
-        return cls(kept["seed"], faults, recovery_s, every_cancel_s, kept["jobs"], violations)
+        return cls(
+            kept["seed"], faults, recovery_s, every_cancel_s, kept["jobs"], violations,
+            kept["settings"],
+        )  # fmt: skip
 
     def plain(self) -> dict[str, Any]:
         """As values for JSON."""
@@ -59,7 +64,7 @@ class Tally:
             "faults": sum(self.faults.values()),
             "jobs": self.jobs,
             "seed": self.seed,
-            "settings": SHORT,
+            "settings": self.settings,
             "machine": {"cores": os.cpu_count(), "load": round(os.getloadavg()[2], 1)},
             "violations": self.violations,
             "recovery_s": _summary(every),
@@ -76,6 +81,7 @@ class Tally:
 def run(world: World, names: Sequence[str], tally: Tally, out: Path | None = None) -> Tally:
     """Inject faults one after another; which jobs they hurt, the seed decides."""
     random, jobs_before = Random(tally.seed), tally.jobs
+    tally.settings = {name: getattr(world.settings, name) for name in TOLD}
     checker = Checker(world.store, world.blobs)
     undisturbed = _undisturbed(world, checker)
     for number, name in enumerate(names, start=1):

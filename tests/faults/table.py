@@ -18,10 +18,10 @@ def table(plain: Mapping[str, Any]) -> str:
 
 Made by `make test-faults`: real renders on PostgreSQL, a Redis that keeps nothing, an S3 store
 behind a proxy that fails, an API, two workers and the clock, on {machine["cores"]} cores whose load
-(waiting processes) was {machine["load"]}. Leases are short here: {settings["lease_s"]:.0f} s where
-the default is 30, with heartbeats every {settings["heartbeat_s"]:.0f} s for 5 and a sweep every
-{settings["sweep_s"]} s for 5. A lost worker costs the rest of its lease: with the defaults, up to
-24 s more than here.
+(waiting processes) was {machine["load"]}. A worker that is silent for {settings["lease_s"]:.0f} s
+has lost its job; heartbeats come every {settings["heartbeat_s"]:g} s, the sweep every
+{settings["sweep_s"]:g} s, and what may have been lost is sent again after
+{settings["resend_s"]:.0f} s.
 
 {plain["faults"]} faults over {plain["jobs"]} jobs. After each, the whole event log, all rows and
 all published files were checked: no job may be lost or published twice, states change along their

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -55,6 +56,7 @@ class Figures:
     p99_ms: float
     longest_ms: float
     slowest_calls: Mapping[str, float]  # p99 of each kind of call
+    error_kinds: Mapping[str, int]  # by call and status; status 0 is no answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class Answered:
     took_s: float
     at_s: float  # of the answer, since the load began
 
+    @property
+    def failed(self) -> bool:
+        """Whether it was refused, or not answered at all."""
+        return not 200 <= self.status < 400
+
 
 def run_load(url: str, token: str, *, rate_hz: float = 100.0, seconds: float = 60.0) -> Figures:
     """Put a load on the API at `url` from another process, whose time is not the caller's."""
@@ -94,6 +101,7 @@ def percentile(sorted_values: Sequence[float], share: float) -> float:
 def figures_of(answers: Sequence[Answered]) -> Figures:
     """What the answers come to."""
     took_ms = sorted(one.took_s * 1000 for one in answers)
+    failed = Counter(f"{one.name}: {one.status}" for one in answers if one.failed)
     by_name = {
         name: sorted(one.took_s * 1000 for one in answers if one.name == name)
         for name in sorted({one.name for one in answers})
@@ -101,12 +109,13 @@ def figures_of(answers: Sequence[Answered]) -> Figures:
     return Figures(
         requests=len(answers),
         per_s=round(len(answers) / max(one.at_s for one in answers), 1),
-        errors=sum(not 200 <= one.status < 400 for one in answers),
+        errors=failed.total(),
         p50_ms=round(percentile(took_ms, 0.50), 1),
         p95_ms=round(percentile(took_ms, 0.95), 1),
         p99_ms=round(percentile(took_ms, 0.99), 1),
         longest_ms=round(took_ms[-1], 1),
         slowest_calls={name: round(percentile(ms, 0.99), 1) for name, ms in by_name.items()},
+        error_kinds=dict(failed.most_common()),
     )
 
 

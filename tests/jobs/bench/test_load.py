@@ -28,6 +28,7 @@ def test_refusals_and_no_answers_are_errors() -> None:
     answers = [Answered("a", status, 0.01, 1.0) for status in (200, 201, 304, 429, 500, 0)]
     figures = figures_of([*answers, Answered("b", 200, 0.5, 7.0)])
     assert (figures.requests, figures.errors, figures.per_s) == (7, 3, 1.0)
+    assert figures.error_kinds == {"a: 429": 1, "a: 500": 1, "a: 0": 1}
     assert (figures.p50_ms, figures.longest_ms) == (10.0, 500.0)
     assert figures.slowest_calls == {"a": 10.0, "b": 500.0}
 
