@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from afgen.cli import (
-    batch,
     batches,
     compose,
     evaluate,
@@ -20,6 +19,7 @@ from afgen.cli import (
     make,
     measure,
     prepare,
+    render_all,
     schedules,
     service,
     setup,
@@ -58,7 +58,7 @@ def _options(
 
 
 app.command(epilog=make.RENDER_EXAMPLES)(make.render)
-app.command(epilog=batch.EXAMPLES)(batch.render_all)
+app.command(epilog=render_all.EXAMPLES)(render_all.render_all)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=prepare.EXAMPLES)(prepare.prepare)
 app.command(epilog=compose.EXAMPLES)(compose.compose)

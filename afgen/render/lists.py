@@ -94,13 +94,13 @@ def _recordings_in(folder: Path, defaults: Row) -> Iterable[Row]:
         if path.suffix.lower() not in RECORDINGS or path.name.startswith("."):
             continue
         portraits = [path.with_suffix(ending) for ending in PORTRAITS]
-        own = next((str(portrait) for portrait in portraits if portrait.is_file()), None)
+        own = next((portrait.name for portrait in portraits if portrait.is_file()), None)
         if own is None and "portrait" not in defaults:
             raise ManifestError(
                 f"{path} has no portrait beside it.",
                 hint=f"Name one {path.stem}.jpg, or give one for all with --portrait.",
             )
-        row = {NAME: path.stem, "conversation": str(path)}
+        row = {NAME: path.stem, "conversation": path.name}
         yield row if own is None else {**row, "portrait": own}
 
 

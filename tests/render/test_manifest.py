@@ -43,6 +43,18 @@ def test_empty_cells_take_what_is_given_for_all(tmp_path: Path) -> None:
     assert (second.sources.portrait, second.settings.size) == (tmp_path / "me.png", 256)
 
 
+def test_a_folder_is_meant_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "calls").mkdir()
+    for name in ("a.wav", "a.png"):
+        (tmp_path / "calls" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    (only,) = read_manifest(Path("calls"))
+    assert only.sources.conversation == Path("calls/a.wav")
+    assert only.sources.portrait == Path("calls/a.png")
+
+
 def test_a_folder_lists_its_recordings(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.wav", "a.png", "notes.txt", ".hidden.mp4"):
         (tmp_path / name).touch()
