@@ -51,8 +51,8 @@ def test_a_folder_is_meant_from_where_one_stands(
         (tmp_path / "calls" / name).touch()
     monkeypatch.chdir(tmp_path)
     (only,) = read_manifest(Path("calls"))
-    assert only.sources.conversation == Path("calls/a.wav")
-    assert only.sources.portrait == Path("calls/a.png")
+    assert only.sources.conversation == tmp_path / "calls" / "a.wav"
+    assert only.sources.portrait == tmp_path / "calls" / "a.png"
 
 
 def test_a_folder_lists_its_recordings(tmp_path: Path) -> None:
