@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from afgen.errors import AfgenError, CancelRequestedError, LeaseLostError, WorkerLostError
@@ -129,6 +129,7 @@ class Leases:
             moved = move(
                 session, JobState.SUCCEEDED, at, *_held(lease),
                 rules=self._rules, outputs=result.outputs, error=None,
+                progress_done=func.coalesce(Job.progress_total, Job.progress_done),
             )  # fmt: skip
             if not moved:
                 return _finished(session, lease)

@@ -90,6 +90,7 @@ def test_a_worker_publishes(store: Store, tenant: Tenant) -> None:
     assert (seen.phase, seen.progress_done, seen.progress_total) == (Phase.RENDERING, 10, 50)
     done = store.leases.finish(lease, RESULT)
     assert (done.state, done.outputs, done.leased_by) == (JobState.SUCCEEDED, RESULT.outputs, None)
+    assert (done.progress_done, done.progress_total) == (50, 50)
     assert done.expires_at is not None and done.finished_at is not None
     assert kinds(store, job)[2:] == ["job.phase", "job.succeeded"]
 
