@@ -79,6 +79,16 @@ class Client:
         wait_until(lambda: self.get(job).state in states, f"{job.id} is {words}", PATIENCE_S)
         return self.get(job)
 
+    def wait_for_attempt(self, job: Job, attempt: int) -> Job:
+        """The job, once a worker has begun this attempt."""
+
+        def under_way() -> bool:
+            now = self.get(job)
+            return now.state is JobState.RUNNING and now.attempts == attempt
+
+        wait_until(under_way, f"attempt {attempt} is under way", PATIENCE_S)
+        return self.get(job)
+
     def wait_until_drawn(self, job: Job, frames: int) -> None:
         """Return once so many frames of a job are drawn."""
 

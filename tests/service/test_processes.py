@@ -1,6 +1,7 @@
 """The whole service as processes: PostgreSQL, Redis, a worker and the clock, with real renders."""
 
-import time
+import os
+import signal
 
 import pytest
 
@@ -25,14 +26,28 @@ def test_a_worker_told_to_stop_hands_over(
     first = processes.worker(service)
     job = client.job(12)
     client.wait_until_drawn(job, 5)
-    began_s = time.monotonic()
     first.process.terminate()
     handed = client.wait(job, JobState.QUEUED)
     assert handed.attempts == 0
     first.process.wait(PATIENCE_S)
-    assert time.monotonic() - began_s < 30
     processes.worker(service)
     assert client.wait(job, JobState.SUCCEEDED).lease_token == 2
+
+
+def test_a_job_whose_every_attempt_kills_the_process_fails_alone(
+    client: Client, service: ServiceSettings, processes: Processes
+) -> None:
+    """As one does that takes all memory: it is tried as often as is allowed, and others go on."""
+    processes.worker(service)
+    processes.beat(service)
+    poison = client.job(12)
+    for attempt in range(1, service.max_attempts + 1):
+        held = client.wait_for_attempt(poison, attempt)
+        os.kill(int(str(held.leased_by).rpartition(":")[2]), signal.SIGKILL)
+    failed = client.wait(poison, JobState.FAILED)
+    assert failed.attempts == service.max_attempts
+    assert failed.error is not None and failed.error["code"] == "worker_lost"
+    assert client.wait(client.job(), JobState.SUCCEEDED).attempts == 1
 
 
 def test_an_interactive_job_does_not_wait_for_a_batch(
