@@ -12,8 +12,8 @@ from afgen.errors import OptionError
 
 if TYPE_CHECKING:
     from afgen.data.shards import ShardSet
-    from afgen.evaluate.compare import CompareConfig, Comparison
-    from afgen.evaluate.systems import Sampling, System
+    from afgen.evaluate.comparison.compare import CompareConfig, Comparison
+    from afgen.evaluate.comparison.systems import Sampling, System
 
 NetworkFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A TorchScript file.")]
 AGAIN = "The motion that was generated is kept: the same command goes on."
@@ -66,11 +66,11 @@ def evaluate(
     docs/metrics.md.
     """
     from afgen.data.shards import open_shards
-    from afgen.evaluate.compare import CompareConfig
+    from afgen.evaluate.comparison.compare import CompareConfig
+    from afgen.evaluate.comparison.systems import Sampling
+    from afgen.evaluate.comparison.table import as_json as json_of
+    from afgen.evaluate.comparison.table import summary
     from afgen.evaluate.metrics.bootstrap import BootstrapConfig
-    from afgen.evaluate.systems import Sampling
-    from afgen.evaluate.table import as_json as json_of
-    from afgen.evaluate.table import summary
 
     sampling = Sampling(nfe, guidance_audio, guidance_user)
     samples = open_shards(shards)
@@ -95,9 +95,9 @@ def _compared(
     clips: int | None,
 ) -> "Comparison":
     """Generate what is not kept yet, judge it, and write every result."""
-    from afgen.evaluate.compare import judge, perform
-    from afgen.evaluate.plots import draw_courses, draw_figures
-    from afgen.evaluate.table import write_results
+    from afgen.evaluate.comparison.compare import judge, perform
+    from afgen.evaluate.comparison.plots import draw_courses, draw_figures
+    from afgen.evaluate.comparison.table import write_results
     from afgen.media.files import writing
     from afgen.render.progress import Progress
 
@@ -134,9 +134,9 @@ def videos(
     """
     from dataclasses import asdict
 
+    from afgen.evaluate.comparison.table import number
+    from afgen.evaluate.comparison.videos import VideoNetworks, measure_videos
     from afgen.evaluate.metrics.networks import load_network
-    from afgen.evaluate.table import number
-    from afgen.evaluate.videos import VideoNetworks, measure_videos
     from afgen.presets import device_for, preset_named
 
     place = str(device_for(preset_named("avatar-forcing"), device))
@@ -156,8 +156,8 @@ def _systems(
     given: list[str], again: dict[str, list[str]], device: str, sampling: "Sampling"
 ) -> "list[System]":
     """The rows as they were asked for; behind each, the same without what is in `again`."""
-    from afgen.evaluate.loading import load_system
-    from afgen.evaluate.systems import WithoutUser
+    from afgen.evaluate.comparison.loading import load_system
+    from afgen.evaluate.comparison.systems import WithoutUser
 
     systems: list[System] = []
     for each in given:

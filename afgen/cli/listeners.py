@@ -24,9 +24,9 @@ def listeners(
 
     [bold]Example[/]  afgen bench listeners simulated real --picture listeners.png
     """
-    from afgen.evaluate.listeners import measure_listeners
-    from afgen.evaluate.listeners_report import as_json as json_of
-    from afgen.evaluate.listeners_report import draw_listeners, table
+    from afgen.evaluate.listening.listeners import measure_listeners
+    from afgen.evaluate.listening.report import as_json as json_of
+    from afgen.evaluate.listening.report import draw_listeners, table
     from afgen.media.files import writing
 
     columns = [measure_listeners(folder) for folder in shards]

@@ -12,7 +12,7 @@ from afgen.cli.terminal import Json, checked, print_json, print_table, say
 
 if TYPE_CHECKING:
     from afgen.evaluate.metrics.bootstrap import Estimate
-    from afgen.evaluate.reconstruction import Gain, Reconstruction
+    from afgen.evaluate.pictures.reconstruction import Gain, Reconstruction
     from afgen.signals import Floats
 
 bench = typer.Typer(help="Measure speed and quality.", no_args_is_help=True)
@@ -44,7 +44,7 @@ def reenactment(
     [bold]Example[/]  afgen bench reenactment clips/*.mp4
     """
     from afgen.autoencoder.mesh.decode import MeshAutoencoder
-    from afgen.evaluate.autoencoder import bench_clips
+    from afgen.evaluate.pictures.reenactment import bench_clips
     from afgen.presets import find_faces
 
     results = bench_clips(clips, MeshAutoencoder(find_faces))
@@ -82,8 +82,8 @@ def reconstruction(
     from afgen.autoencoder.lia.weights import load_autoencoder
     from afgen.data.faces import FaceShards, face_clips
     from afgen.data.shards import open_shards
-    from afgen.evaluate.cases import person_of
-    from afgen.evaluate.reconstruction import (
+    from afgen.evaluate.comparison.cases import person_of
+    from afgen.evaluate.pictures.reconstruction import (
         ReconstructionConfig,
         gains,
         measure_reconstruction,
@@ -214,7 +214,7 @@ def listening(
 
     [bold]Example[/]  afgen bench listening shards
     """
-    from afgen.evaluate.listening import measure_listening
+    from afgen.evaluate.listening.reactions import measure_listening
     from afgen.presets import load_models
 
     sampler = load_models("portrait").sampler(10)
@@ -233,7 +233,7 @@ def turns(
 
     [bold]Example[/]  afgen bench turns calls/*.mp4 --avatar left
     """
-    from afgen.evaluate.turns import measure_turns, over_all
+    from afgen.evaluate.listening.turns import measure_turns, over_all
     from afgen.presets import load_models
     from afgen.render.settings import Recordings, RenderSettings
 

@@ -11,8 +11,8 @@ from afgen.cli import options
 from afgen.cli.terminal import Json, print_json, print_table, progress_bars
 
 if TYPE_CHECKING:
-    from afgen.evaluate.generator_speed import GeneratorSpeed
-    from afgen.evaluate.roofline import Machine, Target, Work
+    from afgen.evaluate.speed.generator import GeneratorSpeed
+    from afgen.evaluate.speed.roofline import Machine, Target, Work
     from afgen.presets import Models
 
 Untrained = Annotated[
@@ -43,7 +43,7 @@ def generator(
 
     [bold]Example[/]  afgen bench generator --preset avatar-forcing --untrained
     """
-    from afgen.evaluate.generator_speed import bench_generator, generator_targets
+    from afgen.evaluate.speed.generator import bench_generator, generator_targets
 
     models = bench_models(preset, device, untrained, number=number, threads=threads, hearing=False)
     model = models.sampler(nfe, first_window=first_window).model
@@ -81,7 +81,7 @@ def autoencoder(
     from skimage import data
 
     from afgen.autoencoder.lia.config import LiaConfig
-    from afgen.evaluate.autoencoder_speed import bench_autoencoder
+    from afgen.evaluate.speed.autoencoder import bench_autoencoder
     from afgen.presets import find_faces
     from afgen.signals import Portrait
 
@@ -130,7 +130,7 @@ def render(
     """
     from afgen.cli.terminal import checked
     from afgen.demo.run import bench_demo
-    from afgen.evaluate.rendering import render_targets
+    from afgen.evaluate.speed.rendering import render_targets
     from afgen.presets import device_for, preset_named
     from afgen.render.settings import RenderSettings
 
@@ -179,7 +179,7 @@ def bench_models(
     import torch
 
     from afgen.errors import OptionError
-    from afgen.evaluate.untrained import untrained_models
+    from afgen.evaluate.speed.untrained import untrained_models
     from afgen.presets import device_for, load_models, preset_named
 
     if untrained:

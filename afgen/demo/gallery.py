@@ -15,7 +15,7 @@ from afgen.autoencoder.mesh.decode import MeshAutoencoder
 from afgen.autoencoder.mesh.script import REVIEW
 from afgen.demo.painting import paint
 from afgen.demo.run import demo
-from afgen.evaluate.sheets import Moment, SheetConfig, contact_sheet
+from afgen.evaluate.pictures.sheets import Moment, SheetConfig, contact_sheet
 from afgen.presets import find_faces
 from afgen.signals import Image, Portrait
 

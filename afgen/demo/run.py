@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from afgen.evaluate.rendering import RenderFigures, bench_render
-from afgen.evaluate.sheets import sheet_of_video
+from afgen.evaluate.pictures.sheets import sheet_of_video
+from afgen.evaluate.speed.rendering import RenderFigures, bench_render
 from afgen.media.files import writing
 from afgen.media.images import save_png
 from afgen.presets import Models

@@ -9,7 +9,7 @@ import pytest
 from afgen.clock import SAMPLE_RATE_HZ
 from afgen.media.audio import write_wav
 from tests.cli.conftest import Afgen
-from tests.evaluate.test_listeners import write as write_listeners
+from tests.evaluate.listening.test_listeners import write as write_listeners
 
 
 def test_the_generator_bench_sets_its_time_beside_the_roofline(afgen: Afgen) -> None:

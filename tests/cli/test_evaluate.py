@@ -12,9 +12,9 @@ from afgen.baseline.weights import save_baseline, untrained_baseline
 from afgen.data.shards import Sample, ShardWriter
 from afgen.generator.weights import save_generator, untrained_generator
 from tests.cli.conftest import Afgen
+from tests.evaluate.comparison.test_systems import SMALL
 from tests.evaluate.made_cases import made_dyads
 from tests.evaluate.metrics.test_networks import Both, Mean
-from tests.evaluate.test_systems import SMALL
 from tests.media.samples import ffmpeg
 
 QUICK = ("--nfe", "3", "--intervals", "100")

@@ -11,7 +11,7 @@ from afgen.data.composed import ComposeConfig, write_conversations
 from afgen.data.conversations import Conversation, converse
 from afgen.data.shards import Sample, ShardWriter, open_shards
 from afgen.errors import OptionError
-from afgen.evaluate.cases import cases_of
+from afgen.evaluate.comparison.cases import cases_of
 from afgen.signals import to_samples
 from tests.data.made import made_clips
 

@@ -9,8 +9,8 @@ import numpy as np
 from afgen.autoencoder.mesh.motion import MOTION_DIM, POSE
 from afgen.conditions.logmel import LogMelFeatures
 from afgen.errors import FileMissingError
+from afgen.evaluate.comparison.systems import Latency
 from afgen.evaluate.rollout import Heard
-from afgen.evaluate.systems import Latency
 from afgen.signals import Floats, to_samples
 from tests.data.made import made_voice
 

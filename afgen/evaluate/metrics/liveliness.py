@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afgen.clock import FRAME_RATE_HZ
-from afgen.evaluate.listening import blinks
+from afgen.evaluate.listening.reactions import blinks
 from afgen.signals import Floats
 
 Array = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""Systems side by side on the same clips: the paper's table."""

@@ -1,0 +1,1 @@
+"""Pictures against pictures, and sheets of them to look at."""
