@@ -1,11 +1,9 @@
-"""Sound in memory: levels, resampling, and wav files."""
+"""Sound in memory: levels, and wav files."""
 
 import wave
-from math import gcd
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from afgen.clock import SAMPLE_RATE_HZ
 from afgen.errors import SilentAudioError
@@ -37,15 +35,6 @@ def require_audible(samples_CS: Samples, name: str) -> None:
         if any(loudest_dbfs(piece) >= _SILENCE_DBFS for piece in pieces):
             return
     raise SilentAudioError(f"{name}: nothing can be heard.")
-
-
-def resample(samples_CS: Floats, from_hz: int, to_hz: int) -> Floats:
-    """Resample along the last axis with a polyphase filter, without delay."""
-    if from_hz == to_hz:
-        return samples_CS
-    common = gcd(from_hz, to_hz)
-    resampled = resample_poly(samples_CS, to_hz // common, from_hz // common, axis=-1)
-    return np.asarray(resampled, np.float32)
 
 
 def write_wav(path: Path, samples_CS: Floats, rate_hz: int = SAMPLE_RATE_HZ) -> None:

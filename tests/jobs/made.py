@@ -37,6 +37,15 @@ def running(store: Store, tenant_id: str) -> tuple[Job, Lease]:
     return job, lease_of(job)
 
 
+def claim_next(store: Store, priority: Priority, worker: str) -> Job | None:
+    """The first that this worker gets of those that the sweep would tell of; None: none is left."""
+    while unsent := store.outbox.unsent(priority, 50):
+        for job_id in unsent:
+            if (job := store.leases.claim(job_id, worker)) is not None:
+                return job
+    return None
+
+
 def items(count: int, priority: Priority = Priority.BATCH) -> list[BatchItem]:
     return [BatchItem(key=f"item-{at:05d}", job=spec_of(priority)) for at in range(count)]
 

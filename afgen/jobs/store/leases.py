@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from afgen.errors import AfgenError, CancelRequestedError, LeaseLostError, WorkerLostError
-from afgen.jobs.states import JobState, Phase, Priority
+from afgen.jobs.states import JobState, Phase
 from afgen.jobs.store.database import Database, DatabaseTime, in_states
 from afgen.jobs.store.events import Happening, lock_batches, record
 from afgen.jobs.store.moves import JobRules, move
@@ -73,23 +73,6 @@ class Leases:
         """Take the job that a message named. None: it is another's, or has ended: drop it."""
         with self._database.write() as session:
             return self._claimed(session, Job.id == job_id, worker)
-
-    def claim_next(self, priority: Priority, worker: str) -> Job | None:
-        """Take the job that has waited longest in a queue. None: nothing waits."""
-        waiting = aliased(Job)
-        longest = (
-            select(waiting.id)
-            .where(
-                in_states(_QUEUED, waiting),
-                waiting.priority == priority,
-                waiting.queued_at <= DatabaseTime(),
-            )
-            .order_by(waiting.queued_at, waiting.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.write() as session:
-            return self._claimed(session, Job.id == longest.scalar_subquery(), worker)
 
     def heartbeat(self, lease: Lease) -> None:
         """Say that the worker lives: the lease begins anew."""

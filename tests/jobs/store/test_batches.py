@@ -8,7 +8,7 @@ from afgen.jobs.states import ACTIVE, JobState, Priority
 from afgen.jobs.store import Store
 from afgen.jobs.store.leases import lease_of
 from afgen.jobs.tables import Batch, Tenant
-from tests.jobs.made import PLENTY, RESULT, items, spec_of
+from tests.jobs.made import PLENTY, RESULT, claim_next, items, spec_of
 
 
 def made(store: Store, tenant: Tenant, count: int, batch_id: str = "bat_1") -> Batch:
@@ -16,7 +16,7 @@ def made(store: Store, tenant: Tenant, count: int, batch_id: str = "bat_1") -> B
 
 
 def finish_one(store: Store) -> bool:
-    job = store.leases.claim_next(Priority.BATCH, "worker")
+    job = claim_next(store, Priority.BATCH, "worker")
     if job is not None:
         store.leases.finish(lease_of(job), RESULT)
     return job is not None
@@ -94,7 +94,7 @@ def test_a_retry_opens_the_batch_again(store: Store, tenant: Tenant) -> None:
 
 def test_a_batch_is_canceled_as_a_whole(store: Store, tenant: Tenant) -> None:
     batch = made(store, tenant, 600)
-    job = store.leases.claim_next(Priority.BATCH, "worker")
+    job = claim_next(store, Priority.BATCH, "worker")
     assert job is not None
     assert store.batches.cancel(tenant.id, batch.id).finished_at is None
     assert store.batches.counts([batch.id])[batch.id] == {

@@ -8,7 +8,7 @@ from afgen.jobs.states import Priority
 from afgen.jobs.store import Store
 from afgen.jobs.store.leases import lease_of
 from afgen.jobs.tables import Tenant
-from tests.jobs.made import PLENTY, RESULT, items, running
+from tests.jobs.made import PLENTY, RESULT, claim_next, items, running
 
 
 def test_events_are_read_from_where_one_left_off(store: Store, tenant: Tenant) -> None:
@@ -50,7 +50,7 @@ def test_who_follows_a_batch_misses_nothing(store: Store, tenant: Tenant) -> Non
     seen: list[int] = []
 
     def work(worker: int) -> None:
-        while (job := store.leases.claim_next(Priority.BATCH, f"worker-{worker}")) is not None:
+        while (job := claim_next(store, Priority.BATCH, f"worker-{worker}")) is not None:
             store.leases.finish(lease_of(job), RESULT)
 
     def read_on() -> bool:

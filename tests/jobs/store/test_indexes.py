@@ -24,7 +24,6 @@ DEAR = ("enable_seqscan", "enable_bitmapscan", "enable_sort")  # for small table
 LARGE = ("jobs", "job_events", "assets", "job_assets", "deliveries")
 ASKED: dict[str, Ask] = {
     "claim": lambda store, _: store.leases.claim("job_1", "worker"),
-    "claim_next": lambda store, _: store.leases.claim_next(Priority.BATCH, "worker"),
     "heartbeat": lambda store, _: store.leases.heartbeat(Lease("job_1", 1)),
     "take_back": lambda store, _: store.leases.take_back(),
     "list": lambda store, tenant: store.jobs.list(tenant),

@@ -17,7 +17,7 @@ from afgen.jobs.store import JobRules, Store
 from afgen.jobs.store.leases import Lease, Leases, lease_of
 from afgen.jobs.tables import Tenant
 from tests.jobs.conftest import Clock
-from tests.jobs.made import PLENTY, RESULT, items, kinds, queued, running
+from tests.jobs.made import PLENTY, RESULT, claim_next, items, kinds, queued, running
 
 Write = Callable[[Leases, Lease], object]
 WRITES: dict[str, Write] = {
@@ -49,13 +49,13 @@ def test_a_claim_takes_a_queued_job_once(store: Store, tenant: Tenant) -> None:
 
 def test_there_is_nothing_to_claim_where_no_job_is(store: Store) -> None:
     assert store.leases.claim("job_nobody", "one") is None
-    assert store.leases.claim_next(Priority.BATCH, "one") is None
+    assert claim_next(store, Priority.BATCH, "one") is None
 
 
 def test_the_longest_waiting_of_a_queue_is_next(store: Store, tenant: Tenant) -> None:
     first, _ = queued(store, tenant.id), queued(store, tenant.id)
     queued(store, tenant.id, priority=Priority.BATCH)
-    claimed = store.leases.claim_next(Priority.INTERACTIVE, "one")
+    claimed = claim_next(store, Priority.INTERACTIVE, "one")
     assert claimed is not None and claimed.id == first.id
 
 
@@ -65,7 +65,7 @@ def test_many_claim_each_job_once(store: Store, tenant: Tenant) -> None:
 
     def claim_all(worker: int) -> list[str]:
         claimed = []
-        while (job := store.leases.claim_next(Priority.BATCH, f"worker-{worker}")) is not None:
+        while (job := claim_next(store, Priority.BATCH, f"worker-{worker}")) is not None:
             claimed.append(job.id)
         return claimed
 
@@ -215,7 +215,7 @@ def test_an_error_that_may_pass_is_tried_again_later(store: Store, tenant: Tenan
     assert again.state is JobState.QUEUED
     assert again.error is not None and again.error["retryable"] is True
     assert store.outbox.unsent(Priority.INTERACTIVE, 10) == []
-    assert store.leases.claim_next(Priority.INTERACTIVE, "eager") is None
+    assert claim_next(store, Priority.INTERACTIVE, "eager") is None
     assert kinds(store, job)[-1] == "job.queued"
 
 
