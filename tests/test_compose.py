@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 from moto.server import ThreadedMotoServer
@@ -14,7 +15,7 @@ from afgen.jobs.embedded.redis import find_redis_server
 from afgen.jobs.settings import ServiceSettings
 from tests.compose import EXAMPLE, ROOT, services, variables, whole
 from tests.service.fixtures import Processes
-from tests.service.servers import free_port, wait_until
+from tests.service.servers import free_port, postgres_server, wait_until
 
 OURS = ("migrate", "api", "worker", "worker-gpu", "beat")
 GIVEN = {
@@ -147,6 +148,10 @@ def test_the_image_runs_as_nobody_special_and_holds_only_the_project() -> None:
     assert ignored[1] == "*" and {line[1:] for line in ignored if line[0] == "!"} == copied
 
 
+def test_a_worker_on_a_gpu_is_started_as_any_other() -> None:
+    assert SERVICES["worker-gpu"]["command"] == SERVICES["worker"]["command"]
+
+
 @pytest.fixture
 def storage() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -154,6 +159,20 @@ def storage() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """An empty database of PostgreSQL with the options of the file."""
+    program, *options = SERVICES["postgres"]["command"]
+    assert program == "postgres"
+    with postgres_server() as server:
+        url = server.new_database()
+        server.restart(options=options)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SHOW max_connections").fetchone() == ("200",)
+            assert connection.execute("SHOW shared_buffers").fetchone() == ("256MB",)
+        yield url
 
 
 @pytest.fixture
@@ -181,10 +200,10 @@ def _pings(client: "redis.Redis") -> bool:
 
 @pytest.mark.slow
 def test_every_command_works_as_it_is_written(
-    processes: Processes, postgres_url: str, broker: str, storage: str
+    processes: Processes, database: str, broker: str, storage: str
 ) -> None:
     here = {
-        "AFGEN_DATABASE_URL": postgres_url,
+        "AFGEN_DATABASE_URL": database,
         "AFGEN_REDIS_URL": broker,
         "AFGEN_S3_ENDPOINT": storage,
     }

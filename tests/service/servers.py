@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -131,11 +132,15 @@ class PostgresServer:
         self._execute(f"CREATE DATABASE {name}")
         return str(self._server.get_uri(database=name))
 
-    def restart(self, mode: str = "immediate") -> None:
-        """Stop and start; `immediate` cuts all connections off as a crash does."""
+    def restart(self, mode: str = "immediate", options: Sequence[str] = ()) -> None:
+        """Stop and start; `immediate` cuts all connections off as a crash does.
+
+        `options` are added to those of the server's command line.
+        """
+        kept = (self._server.pgdata / "postmaster.opts").read_text("utf-8").split('"')[1::2]
         command = [
             self._server.bin_path / "pg_ctl", "-w", "-D", self._server.pgdata, "-m", mode,
-            "-l", self._server.log, "restart",
+            "-l", self._server.log, "-o", shlex.join([*kept, *options]), "restart",
         ]  # fmt: skip
         subprocess.run(
             command,
