@@ -28,6 +28,7 @@ class Deleted:
     """How much a pass has deleted."""
 
     jobs: int
+    batches: int
     assets: int
     requests: int
     deliveries: int
@@ -42,6 +43,7 @@ def delete_due(store: Store, blobs: Blobs, limit: int = 500) -> Deleted:
     now = store.database.now()
     return Deleted(
         jobs=_each(store.retention.jobs(limit), lambda job: _delete_job(store, blobs, job)),
+        batches=store.retention.forget_batches(limit),
         assets=_each(store.retention.assets(limit), lambda one: _delete_asset(store, blobs, one)),
         requests=store.idempotency.forget_before(now - KEEP_REQUESTS),
         deliveries=store.deliveries.forget_before(now - KEEP_DELIVERIES),

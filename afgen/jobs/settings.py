@@ -59,6 +59,7 @@ class ServiceSettings(BaseSettings):
 
     keep_inputs_days: float = Field(7, gt=0)
     keep_outputs_days: float = Field(30, gt=0)
+    keep_records_days: float = Field(365, gt=0, description="of jobs whose files are deleted")
     keep_uploads_h: float = Field(24, gt=0, description="for uploads never completed")
 
     max_asset_bytes: int = Field(8 * _GiB, ge=1)
@@ -129,8 +130,13 @@ class ServiceSettings(BaseSettings):
 
     @property
     def keep_outputs(self) -> timedelta:
-        """How long a finished job and its files are kept."""
+        """How long the files of a finished job are kept."""
         return timedelta(days=self.keep_outputs_days)
+
+    @property
+    def keep_records(self) -> timedelta:
+        """How long a job is told of after its files are deleted."""
+        return timedelta(days=self.keep_records_days)
 
     @property
     def keep_inputs(self) -> timedelta:

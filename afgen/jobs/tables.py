@@ -176,7 +176,7 @@ class Job(Base):
     started_at: Mapped[datetime | None]  # of the latest attempt
     finished_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime | None]  # when its files may be removed
+    expires_at: Mapped[datetime | None]  # when its files go, and, once they have, its row
     deleted_at: Mapped[datetime | None]  # gone for its owner; the row goes with the files
 
     attempts: Mapped[int]

@@ -94,7 +94,9 @@ class JobOut(Told):
     started_at: datetime | None = Field(description="of the latest attempt")
     finished_at: datetime | None
     cancel_requested_at: datetime | None
-    expires_at: datetime | None = Field(description="when the files will be deleted")
+    expires_at: datetime | None = Field(
+        description="when the files will be deleted; then, when the job is forgotten"
+    )
     attempts: int
     max_attempts: int
     progress: Progress

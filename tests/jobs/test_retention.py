@@ -23,10 +23,10 @@ from afgen.jobs.store import Store
 from afgen.jobs.store.assets import NewAsset
 from afgen.jobs.tables import Asset, Job, Tenant
 from tests.jobs.conftest import Clock
-from tests.jobs.made import PLENTY, RESULT, queued, running, uploaded
+from tests.jobs.made import PLENTY, RESULT, items, queued, running, uploaded
 
 DAY = timedelta(days=1)
-NOTHING = Deleted(jobs=0, assets=0, requests=0, deliveries=0)
+NOTHING = Deleted(jobs=0, batches=0, assets=0, requests=0, deliveries=0)
 
 
 @pytest.fixture
@@ -75,6 +75,25 @@ def test_files_of_a_job_go_and_its_row_says_so(
     assert (expired.state, expired.outputs) == (JobState.EXPIRED, None)
     assert files_of(blobs) == []
     assert delete_due(store, blobs) == NOTHING
+
+
+def test_a_job_is_told_of_for_a_while_and_then_forgotten_with_its_batch(
+    store: Store, blobs: Blobs, tenant: Tenant, clock: Clock
+) -> None:
+    batch = store.batches.create(tenant.id, "bat_1", "", items(2), PLENTY)
+    for job in store.batches.items(tenant.id, batch.id):
+        store.jobs.cancel(tenant.id, job.id)
+    clock.ahead = 31 * DAY
+    assert delete_due(store, blobs).jobs == 2
+    clock.ahead += 364 * DAY
+    assert delete_due(store, blobs) == NOTHING
+    assert store.batches.counts([batch.id])[batch.id] == {JobState.EXPIRED: 2}
+    clock.ahead += 1 * DAY
+    deleted = delete_due(store, blobs)
+    assert (deleted.jobs, deleted.batches) == (2, 1)
+    with pytest.raises(NotFoundError):
+        store.batches.get(tenant.id, batch.id)
+    assert store.events.after(tenant.id, 0, batch_id=batch.id, limit=100) == []
 
 
 def test_a_job_that_its_owner_deleted_goes_with_its_row(

@@ -66,5 +66,6 @@ def open_store(settings: ServiceSettings, clock: Clock = utc_now) -> Store:
         max_attempts=settings.max_attempts,
         resend_s=settings.resend_s,
         keep_files=settings.keep_outputs,
+        keep_records=settings.keep_records,
     )
     return Store(open_engine(settings.database_url, settings.database_pool), clock, rules)

@@ -31,6 +31,7 @@ class JobRules:
     backoff_s: float = 5.0  # before the second attempt, doubled before each further one
     resend_s: float = 60.0
     keep_files: timedelta = timedelta(days=30)
+    keep_records: timedelta = timedelta(days=365)  # after the files are deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _entering(target: JobState, at: datetime, rules: JobRules) -> Mapping[str, A
     if target in FINISHED:
         values |= {"finished_at": at, "expires_at": at + rules.keep_files}
     if target is JobState.EXPIRED:
-        values |= {"expires_at": None}
+        values |= {"expires_at": at + rules.keep_records}
     return values
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 
 from afgen.jobs.states import ENDED, FINISHED, JobState
 from afgen.jobs.store.assets import DELETED, needed
 from afgen.jobs.store.database import Database, in_states
 from afgen.jobs.store.moves import JobRules, move
-from afgen.jobs.tables import Asset, Job
+from afgen.jobs.tables import Asset, Batch, Job
+
+_EXPIRED = frozenset({JobState.EXPIRED})
 
 
 class Retention:
@@ -19,7 +21,7 @@ class Retention:
         self._rules = rules
 
     def jobs(self, limit: int = 100) -> Sequence[Job]:
-        """Ended jobs whose files may be deleted; those that their owners deleted are among them."""
+        """Ended jobs whose files may be deleted, or that may be forgotten altogether."""
         over = (
             select(Job)
             .where(Job.expires_at <= self._database.now(), in_states(ENDED))
@@ -30,14 +32,30 @@ class Retention:
             return session.scalars(over).all()
 
     def expire(self, job_id: str) -> None:
-        """Its files are deleted: the job has expired, or its row goes if its owner deleted it."""
+        """Its files are deleted: the job has expired.
+
+        Its row goes if its owner deleted it, or if it had expired before, and with it its events.
+        """
         at = self._database.now()
         its = (Job.id == job_id, Job.expires_at <= at)
         with self._database.write() as session:
-            gone = delete(Job).where(*its, Job.deleted_at.is_not(None), in_states(ENDED))
+            forgotten = or_(Job.deleted_at.is_not(None), in_states(_EXPIRED))
+            gone = delete(Job).where(*its, forgotten, in_states(ENDED))
             if session.connection().execute(gone).rowcount == 0:
                 ended = in_states(FINISHED)
                 move(session, JobState.EXPIRED, at, *its, ended, rules=self._rules, outputs=None)
+
+    def forget_batches(self, limit: int = 100) -> int:
+        """Forget finished batches none of whose jobs is known any more; returns how many."""
+        over = self._database.now() - self._rules.keep_files - self._rules.keep_records
+        old = (
+            select(Batch.id)
+            .where(Batch.finished_at <= over, ~exists().where(Job.batch_id == Batch.id))
+            .limit(limit)
+        )
+        with self._database.write() as session:
+            gone = delete(Batch).where(Batch.id.in_(old))
+            return session.connection().execute(gone).rowcount
 
     def assets(self, limit: int = 100) -> Sequence[Asset]:
         """Uploads whose files may be deleted: their time is over and no job needs them.
