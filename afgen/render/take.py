@@ -154,18 +154,21 @@ def fingerprint_of(order: Order, inputs_sha256: dict[str, str], models: Models) 
 
 
 def part_played(conversation: Conversation, only: str | None) -> Conversation:
-    """The conversation less what is not to count. Raises NoPersonError where nothing is left."""
+    """The conversation less what is not to count. Raises NoPersonError where nothing is left.
+
+    An avatar without a voice hears itself silent: to an unknown voice, which it may be talking
+    with unheard, it would move its lips.
+    """
+    avatar, user = conversation.avatar, conversation.user
     if only == "talking":
-        if conversation.avatar.audio_S is None:
+        if avatar.audio_S is None:
             raise NoPersonError("The avatar has no voice to talk with.", hint="Leave --only out.")
         return replace(conversation, user=Track())
-    if only == "listening":
-        user = conversation.user
-        if user.audio_S is None and user.motion_TD is None:
-            raise NoPersonError("There is no user to listen to.", hint="Leave --only out.")
-        # Silence, not an unknown voice: one who may be talking unheard would move their lips.
+    if only == "listening" and user.audio_S is None and user.motion_TD is None:
+        raise NoPersonError("There is no user to listen to.", hint="Leave --only out.")
+    if only == "listening" or avatar.audio_S is None:
         silence_S = np.zeros(conversation.frames * SAMPLES_PER_FRAME, np.int16)
-        return replace(conversation, avatar=replace(conversation.avatar, audio_S=silence_S))
+        return replace(conversation, avatar=replace(avatar, audio_S=silence_S))
     return conversation
 
 
