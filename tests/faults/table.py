@@ -16,7 +16,8 @@ def table(plain: Mapping[str, Any]) -> str:
     broken = "; ".join(plain["violations"]) or "none"
     return f"""# What the service does when it is hurt
 
-Made by `make test-faults`: real renders on PostgreSQL, a Redis that keeps nothing, an S3 store
+Made by `python -m tests.faults.run --faults {plain["faults"]} --seed {plain["seed"]}` (`make
+test-faults` is that with seed 0): real renders on PostgreSQL, a Redis that keeps nothing, an S3 store
 behind a proxy that fails, an API, two workers and the clock, on {machine["cores"]} cores whose load
 (waiting processes) was {machine["load"]}. A worker that is silent for {settings["lease_s"]:.0f} s
 has lost its job; heartbeats come every {settings["heartbeat_s"]:g} s, the sweep every
