@@ -20,9 +20,9 @@ Made by `python -m tests.faults.run --faults {plain["faults"]} --seed {plain["se
 `make test-faults` is with another seed: real renders on PostgreSQL, a Redis that keeps nothing, an
 S3 store behind a proxy that fails, an API, two workers and the clock, on {machine["cores"]} cores
 whose load (waiting processes) was {machine["load"]}. A worker that is silent for
-{settings["lease_s"]:.0f} s has lost its job; heartbeats come every {settings["heartbeat_s"]:g} s, the
-sweep every {settings["sweep_s"]:g} s, and what may have been lost with the broker is sent again after
-{settings["resend_s"]:.0f} s, for which also faults wait that follow soon.
+{settings["lease_s"]:.0f} s has lost its job; heartbeats come every {settings["heartbeat_s"]:g} s,
+the sweep every {settings["sweep_s"]:g} s, and what may have been lost with the broker is sent again
+after {settings["resend_s"]:.0f} s, for which also faults wait that follow soon.
 
 {plain["faults"]} faults over {plain["jobs"]} jobs. After each, the whole event log, all rows and
 all published files were checked: no job may be lost or published twice, states change along their
