@@ -18,6 +18,12 @@ from tests.service.servers import ROOT, Spawned, wait_until
 pytestmark = pytest.mark.slow
 
 UP = [sys.executable, "-m", "afgen.cli", "up", "--port", "0"]
+# Ctrl-C is ignored, and stays so in all that is begun, where tests run in the background.
+IN_FRONT = [
+    sys.executable, "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def environment(place: Path) -> Mapping[str, str]:
 @pytest.fixture(scope="module")
 def up(place: Path, environment: Mapping[str, str]) -> Iterator[Spawned]:
     """A service that runs, on a free port."""
-    spawned = Spawned("up", UP, place / "up.log", environment)
+    spawned = Spawned("up", [*IN_FRONT, *UP], place / "up.log", environment)
     try:
         wait_until(lambda: "afgen is up" in spawned.said or not spawned.running, "it is up")
         assert spawned.running, spawned.said
