@@ -57,6 +57,8 @@ class Scripted:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # else clients wait for a `100 Continue`
+
             def answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked = Asked(self.command, self.path, self.headers.get("Range"))
@@ -65,6 +67,7 @@ class Scripted:
                 self.send_response(answer.status)
                 length = len(answer.body) if answer.length is None else answer.length
                 self.send_header("Content-Length", str(length))
+                self.send_header("Connection", "close")
                 self.send_header("Last-Modified", "Fri, 02 Jan 2026 00:00:00 GMT")
                 for name, value in answer.headers:
                     self.send_header(name, value)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from afgen.errors import SetupError
 from afgen.jobs.embedded.redis import find_redis_server, redis_program, redis_url
@@ -20,7 +22,7 @@ def test_it_answers_only_who_knows_the_password(tmp_path: Path) -> None:
         with redis.Redis.from_url(redis_url(port, "opensesame")) as client:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         with (
-            redis.Redis(port=port) as stranger,
+            redis.Redis(port=port, retry=Retry(NoBackoff(), 0)) as stranger,
             pytest.raises(redis.AuthenticationError),
         ):
             stranger.ping()
