@@ -27,6 +27,8 @@ from tests.cli.conftest import Afgen, Inputs, Outcome
 from tests.media.bad_inputs import BAD_PORTRAITS, BAD_RECORDINGS, BadInput
 from tests.media.samples import X264, ffmpeg
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534  # the user without rights; root may read and write everything
 EVERYWHERE = 0o777
 

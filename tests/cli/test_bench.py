@@ -11,6 +11,8 @@ from afgen.media.audio import write_wav
 from tests.cli.conftest import Afgen
 from tests.evaluate.listening.test_listeners import write as write_listeners
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_generator_bench_sets_its_time_beside_the_roofline(afgen: Afgen) -> None:
     outcome = afgen("bench", "generator", "--untrained", "--blocks", "1", "--nfe", "4", "--json")

@@ -17,6 +17,8 @@ from tests.evaluate.made_cases import made_dyads
 from tests.evaluate.metrics.test_networks import Both, Mean
 from tests.media.samples import ffmpeg
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--nfe", "3", "--intervals", "100")
 
 

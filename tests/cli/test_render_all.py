@@ -12,6 +12,8 @@ from afgen.media.probe import probe
 from tests.cli.conftest import Afgen, Inputs
 from tests.render.untrained import voice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def calls(inputs: Inputs, tmp_path: Path) -> Path:

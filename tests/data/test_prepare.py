@@ -18,6 +18,8 @@ from afgen.data.sources import Source, sources_in
 from afgen.errors import FileMissingError
 from tests.data.recordings import alone, nobody, together
 
+pytestmark = pytest.mark.slow
+
 CONFIG = SampleConfig(faces_px=64, landmarks=True)
 
 

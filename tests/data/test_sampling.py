@@ -12,6 +12,8 @@ from afgen.media.audio import write_wav
 from tests.data.made import made_voice
 from tests.data.recordings import alone, nobody, two_shots
 
+pytestmark = pytest.mark.slow
+
 
 def prepared(source, config=None):
     return list(samples_of(source, "0" * 64, config or SampleConfig(), Extras()))

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from afgen.clock import SAMPLE_RATE_HZ
 from afgen.conditions.logmel import LogMelFeatures
@@ -6,6 +7,8 @@ from afgen.evaluate.drift import DriftPart, measure_drift
 from afgen.generator.config import portrait
 from afgen.generator.stream import MotionSampler
 from afgen.generator.weights import untrained_generator
+
+pytestmark = pytest.mark.slow
 
 CONFIG = portrait(width=32, depth=1, heads=2)
 VOICES = np.random.default_rng(0).normal(0, 0.05, (2, 2 * SAMPLE_RATE_HZ)).astype(np.float32)

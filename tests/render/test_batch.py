@@ -25,6 +25,8 @@ from afgen.render.take import Order, fingerprint_of
 from tests.render.conftest import QUICK
 from tests.render.untrained import voice
 
+pytestmark = pytest.mark.slow
+
 LENGTHS_S = {"short": 0.4, "middle": 1.2, "long": 2.0}  # 1, 3 and 5 blocks
 
 

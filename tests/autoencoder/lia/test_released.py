@@ -24,6 +24,8 @@ from tests.rule_made import (
 )
 from tests.shared import SHARED, needs_golden
 
+pytestmark = pytest.mark.slow
+
 SIZES = (64, 128, 256, 512)
 
 

@@ -22,6 +22,8 @@ from afgen.evaluate.metrics.bootstrap import BootstrapConfig
 from afgen.evaluate.metrics.reactivity import GrangerConfig
 from tests.evaluate.made_cases import Made, made_dyads
 
+pytestmark = pytest.mark.slow
+
 QUICK = FigureConfig(granger=GrangerConfig(ahead_frames=5))  # made-up motion forgets itself soon
 CONFIG = CompareConfig(rows=4, repetitions=3, figures=QUICK, bootstrap=BootstrapConfig(draws=200))
 
