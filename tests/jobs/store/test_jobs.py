@@ -12,6 +12,7 @@ from afgen.errors import (
     NotFoundError,
     QuotaError,
 )
+from afgen.jobs.ids import Kind, new_id
 from afgen.jobs.states import ENDED, JobState, Priority
 from afgen.jobs.store import Store
 from afgen.jobs.store.jobs import JobFilter
@@ -62,7 +63,7 @@ def test_a_job_needs_uploads_that_are_ready(store: Store, tenant: Tenant) -> Non
     asset = uploaded(store, tenant.id)
     queued(store, tenant.id, portrait=asset.id)
     with pytest.raises(AssetNotReadyError):
-        queued(store, tenant.id, portrait=asset.id[:-1] + "z")
+        queued(store, tenant.id, portrait=new_id(Kind.ASSET, store.database.now()))
 
 
 def test_a_tenant_has_a_quota(store: Store, tenant: Tenant) -> None:
